@@ -1,0 +1,2 @@
+//! The foggara command.
+fn main() {}

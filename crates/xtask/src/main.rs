@@ -1,2 +1,87 @@
-//! Chores.
-fn main() {}
+//! Our chores. `cargo xtask --help` lists them.
+
+mod bench;
+mod checks;
+mod machine;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+use eyre::Result;
+use machine::{Step, cargo, root};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Chores of the Foggara workspace")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Installs what the tests need from lock files, then runs every test of the workspace.
+    Test {
+        /// Arguments for `cargo test`, for instance `-p foggara-trie`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Runs the long forms: 1,000 blocks on either L1, 100 kills.
+    Soak,
+    /// Runs every check beside the tests: fmt, clippy, doc, no-std, contracts, vectors, tidy, deny.
+    Ci,
+    /// Builds the pure crates without `std`, and for riscv64 where a toolchain is found.
+    NoStd,
+    /// Compiles the contracts and writes their artifacts.
+    Contracts {
+        /// Compare with the committed artifacts instead of writing them.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Rewrites the golden vectors in `testdata/`.
+    Vectors {
+        /// Fail if that would change a file.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Looks for files nobody reaches, crates missing from the README, arrows against the layers.
+    Tidy,
+    /// Runs a measurement.
+    Bench {
+        /// What to measure.
+        #[command(subcommand)]
+        what: bench::Bench,
+    },
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().chore {
+        Chore::Test { args } => test(&args, &[]),
+        Chore::Soak => test(&[], &[("FOGGARA_SOAK", "1")]),
+        Chore::Ci => checks::ci(),
+        Chore::NoStd => checks::no_std(),
+        Chore::Contracts { check } => checks::contracts(check),
+        Chore::Vectors { check } => checks::vectors(check),
+        Chore::Tidy => tidy::tidy(),
+        Chore::Bench { what } => bench::run(what),
+    }
+}
+
+/// `cargo test` over the workspace with everything that the tests look for in place.
+fn test(args: &[String], extra_env: &[(&str, &str)]) -> Result<()> {
+    machine::need_node()?;
+    machine::npm_install("e2e")?;
+    machine::npm_install("contracts")?;
+    let everything = ["--workspace".to_owned()];
+    let selection = if args.is_empty() { everything.as_slice() } else { args };
+    let mut step = Step::new("test", cargo()).arg("test").args(selection);
+    step = step.env("FOGGARA_E2E", root().join("e2e"));
+    if let Some(anvil) = machine::anvil() {
+        step = step.env("FOGGARA_ANVIL", anvil);
+    }
+    if std::env::var_os("FOGGARA_FIXTURES").is_none() {
+        println!("FOGGARA_FIXTURES is not set: Ethereum's state tests will not run.");
+    }
+    for (key, value) in extra_env {
+        step = step.env(key, value);
+    }
+    step.run()
+}

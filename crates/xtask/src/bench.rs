@@ -1,0 +1,31 @@
+//! Measurements that print; none of them asserts.
+
+use crate::machine::{Step, anvil, cargo, need_node, npm_install, root};
+use clap::Subcommand;
+use eyre::{Result, eyre};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// Transfers per second and node CPU per transfer, foggara and anvil in the same window.
+    Load {
+        /// Transfers to send to each node.
+        #[arg(long, default_value_t = 20_000)]
+        transfers: u64,
+    },
+}
+
+pub(crate) fn run(what: Bench) -> Result<()> {
+    match what {
+        Bench::Load { transfers } => {
+            need_node()?;
+            npm_install("e2e")?;
+            let anvil = anvil().ok_or_else(|| eyre!("no anvil binary for this platform came from npm"))?;
+            Step::new("build", cargo()).args(["build", "--release", "--workspace", "--bins", "--examples"]).run()?;
+            Step::new("load", root().join("target/release/examples/load"))
+                .arg(root().join("target/release/foggara"))
+                .arg(anvil)
+                .arg(transfers.to_string())
+                .run()
+        }
+    }
+}

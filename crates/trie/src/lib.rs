@@ -13,11 +13,16 @@
 
 extern crate alloc;
 
+mod account;
 mod error;
+mod node;
 mod ordered;
+mod path;
 mod proof;
+mod seal;
 mod source;
 mod state;
+mod trie;
 mod updates;
 
 pub use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
@@ -27,3 +32,6 @@ pub use proof::{AccountProof, StorageProof, prove, verify};
 pub use source::{HashNodes, MapNodes, NodeSource, Witness};
 pub use state::{TrieOutcome, apply, storage_root};
 pub use updates::{StorageTrieUpdates, TrieUpdates};
+
+#[cfg(test)]
+mod tests;

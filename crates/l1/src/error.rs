@@ -1,17 +1,7 @@
 //! What can go wrong with an L1, grouped by what the caller does next.
 
 use alloy_primitives::B256;
-
-/// What the caller of a failed operation does next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Severity {
-    /// Wait and ask again: data is missing or the L1 cannot be reached.
-    Retry,
-    /// The L1 was reorganised: rewind and go on.
-    Reset,
-    /// Stop: a human is needed.
-    Fatal,
-}
+use foggara_derive::Severity;
 
 /// Why an L1 node refuses a transaction, read from its words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -194,6 +184,18 @@ pub enum L1Error {
         /// The nonce.
         nonce: u64,
     },
+    /// Transactions of our account revert one after the other.
+    #[error("{count} transactions of our account reverted in a row")]
+    Reverts {
+        /// How many.
+        count: u32,
+    },
+    /// The key cannot sign.
+    #[error("signer failed: {0}")]
+    Signer(String),
+    /// What is about to be sent could not be recorded.
+    #[error("{0}")]
+    Intent(String),
     /// The in-process L1 itself is broken.
     #[error("development L1 failed: {0}")]
     Node(String),
@@ -219,6 +221,9 @@ impl L1Error {
             | Self::ReorgTooDeep { .. }
             | Self::Blob(_)
             | Self::Stranger { .. }
+            | Self::Reverts { .. }
+            | Self::Signer(_)
+            | Self::Intent(_)
             | Self::Node(_) => Severity::Fatal,
         }
     }

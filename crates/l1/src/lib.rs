@@ -5,6 +5,7 @@ mod client;
 mod error;
 mod follower;
 mod http;
+mod input;
 mod tx;
 
 pub use blob::{kzg_settings, sidecar, versioned_hash};
@@ -12,9 +13,11 @@ pub use client::{
     BlockAt, BlockTag, FeeData, Inclusion, L1Block, L1Client, L1Receipt, L1Tx, SidecarForm,
     StateAt, ref_of,
 };
-pub use error::{L1Error, Rejection, Severity};
+pub use error::{L1Error, Rejection};
+pub use foggara_derive::Severity;
 pub use follower::{Follower, FollowerConfig, L1Event};
 pub use http::{HttpL1, HttpL1Config};
+pub use input::{fetch_events, fetch_input};
 pub use tx::{
     Fees, Intent, IntentError, IntentLog, NoLog, SubmitError, TxEvent, TxFailure, TxId, TxKind,
     TxManager, TxManagerConfig, TxPayload, TxRequest,

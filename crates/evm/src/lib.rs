@@ -1,1 +1,49 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(not(feature = "std"), no_std)]
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::float_arithmetic,
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        clippy::unwrap_used
+    )
+)]
+
+extern crate alloc;
+
+#[cfg(feature = "std")]
+pub mod call;
+pub mod mainnet;
+
+mod block;
+mod cancel;
+mod diff;
+mod env;
+mod error;
+mod factory;
+mod fees;
+mod overlay;
+mod precompiles;
+mod receipt;
+mod tx;
+
+pub use block::{BlockOptions, ExecutedState, OpenBlock, TxOutcome};
+pub use cancel::{Cancel, Watch};
+pub use diff::{MapAccount, MapState, normalise};
+pub use env::{BlockContext, op_spec_id};
+pub use error::{DbError, ExecError, InvalidTx, TxError};
+pub use factory::FoggaraEvmFactory;
+pub use fees::{
+    L1FeeParams, base_fee_of_next, da_size, decode_extra_data, encode_extra_data, l1_cost,
+    next_base_fee, operator_cost,
+};
+pub use overlay::{Overlay, OverlayRef};
+pub use precompiles::{AiMeter, PrecompileContext, install_precompiles, precompile_addresses};
+pub use receipt::{DecodedReceipt, decode_receipt, logs_bloom};
+pub use tx::PreparedTx;
+
+/// The engine itself, for tracing and for whoever must name its types: `revm` and its companions
+/// in the one version that this crate is built with.
+pub use {alloy_evm, alloy_op_evm, op_revm, revm};

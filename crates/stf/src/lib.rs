@@ -1,1 +1,38 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(not(feature = "std"), no_std)]
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::float_arithmetic,
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        clippy::unwrap_used
+    )
+)]
+
+extern crate alloc;
+
+mod accumulate;
+mod block;
+mod execute;
+mod genesis;
+mod memory;
+mod open;
+
+pub use accumulate::{Accumulators, TxTrace, object_ref, trace_root};
+pub use block::ExecutedBlock;
+pub use execute::{Executed, execute_block, replay_block};
+pub use foggara_evm::{BlockOptions, ExecError, InvalidTx, PreparedTx, TxError, TxOutcome};
+pub use foggara_trie::NodeSource;
+pub use genesis::{GenesisAccount, GenesisAlloc, genesis_block, genesis_state};
+pub use memory::MemorySource;
+pub use open::{Open, begin, begin_with};
+
+use foggara_primitives::StateSource;
+
+/// What the state transition asks of the world at the last sealed block: state by value and trie
+/// nodes. The node answers from its store, the fault-proof guest from preimages.
+pub trait Source: StateSource + NodeSource {}
+
+impl<T: StateSource + NodeSource + ?Sized> Source for T {}

@@ -47,7 +47,8 @@ contract GasPriceOracle is IGasPriceOracle {
     /// @inheritdoc IGasPriceOracle
     function getOperatorFee(uint256 gasUsed) external view returns (uint256) {
         uint256 scalar = L1_BLOCK.operatorFeeScalar();
-        uint256 variablePart = scalar != 0 && gasUsed > type(uint256).max / scalar ? type(uint256).max : gasUsed * scalar;
+        uint256 variablePart =
+            scalar != 0 && gasUsed > type(uint256).max / scalar ? type(uint256).max : gasUsed * scalar;
         // At most 2^256 / 10^6, so adding a 64-bit constant cannot overflow.
         return variablePart / 1e6 + L1_BLOCK.operatorFeeConstant();
     }
@@ -116,8 +117,8 @@ contract GasPriceOracle is IGasPriceOracle {
 
     /// @dev L1 fee in wei of a transaction with the given FastLZ size, signature included.
     function _l1Fee(uint256 fastLzBytes) internal view returns (uint256) {
-        uint256 weighted = BYTE_GAS * L1_BLOCK.basefee() * L1_BLOCK.baseFeeScalar()
-            + L1_BLOCK.blobBaseFee() * L1_BLOCK.blobBaseFeeScalar();
+        uint256 weighted = BYTE_GAS * L1_BLOCK.basefee() * L1_BLOCK.baseFeeScalar() + L1_BLOCK.blobBaseFee()
+            * L1_BLOCK.blobBaseFeeScalar();
         return _estimatedSize(fastLzBytes) * weighted / 10 ** (2 * DECIMALS);
     }
 

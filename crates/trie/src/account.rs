@@ -1,7 +1,8 @@
 //! Leaves of the account trie and of storage tries. Source: Yellow Paper section 4.1.
 
 use crate::TrieError;
-use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use alloc::vec::Vec;
+use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_rlp::{Decodable, RlpDecodable, RlpEncodable};
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
 use foggara_primitives::AccountInfo;
@@ -38,8 +39,8 @@ impl AccountLeaf {
         }
     }
 
-    pub(crate) fn encode(&self) -> Bytes {
-        alloy_rlp::encode(self).into()
+    pub(crate) fn rlp(&self) -> Vec<u8> {
+        alloy_rlp::encode(self)
     }
 
     pub(crate) fn decode(hashed: B256, leaf: &[u8]) -> Result<Self, TrieError> {
@@ -53,8 +54,8 @@ pub(crate) fn root_of(leaf: Option<&AccountLeaf>) -> B256 {
 }
 
 /// Value of a slot's leaf: RLP of the integer without leading zeros.
-pub(crate) fn encode_value(value: &U256) -> Bytes {
-    alloy_rlp::encode(value).into()
+pub(crate) fn encode_value(value: &U256) -> Vec<u8> {
+    alloy_rlp::encode(value)
 }
 
 /// Reads the leaf of a slot.

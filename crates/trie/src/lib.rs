@@ -14,6 +14,7 @@
 extern crate alloc;
 
 mod account;
+mod arena;
 mod error;
 mod node;
 mod ordered;

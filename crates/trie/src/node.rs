@@ -10,21 +10,24 @@
 //! Keys have one length within a trie, so a branch never has a value and the length of a leaf's
 //! path follows from its place. Decoding accepts the canonical form for that place and nothing else.
 
-use crate::path;
-use alloc::{boxed::Box, vec::Vec};
-use alloy_primitives::{B256, Bytes};
+use crate::{
+    arena::{Arena, BranchId, Children, NodeId, Value},
+    path,
+};
+use alloc::vec::Vec;
+use alloy_primitives::B256;
 use alloy_rlp::{Encodable, Header};
 use alloy_trie::Nibbles;
 
 /// A reference to a node: its hash, or the node in memory.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Link {
     Hash(B256),
-    Node(Box<Node>),
+    Node(NodeId),
 }
 
 /// A node in memory.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Node {
     pub(crate) kind: Kind,
     pub(crate) origin: Origin,
@@ -41,47 +44,17 @@ pub(crate) enum Origin {
     Dirty,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
-    Leaf { path: Nibbles, value: Bytes },
+    Leaf { path: Nibbles, value: Value },
     Extension { path: Nibbles, child: Link },
-    Branch(Box<Children>),
+    Branch(BranchId),
 }
 
-pub(crate) type Children = [Option<Link>; 16];
-
-impl Node {
-    pub(crate) const fn dirty(kind: Kind) -> Self {
-        Self {
-            kind,
-            origin: Origin::Dirty,
-        }
-    }
-
-    /// Bytes that its RLP needs at most, for allocating once.
-    pub(crate) fn size_hint(&self) -> usize {
-        match &self.kind {
-            Kind::Leaf { value, .. } => value.len().saturating_add(48),
-            Kind::Extension { .. } => 72,
-            Kind::Branch(_) => 532,
-        }
-    }
-}
-
-impl Link {
-    pub(crate) fn dirty(kind: Kind) -> Self {
-        Self::Node(Box::new(Node::dirty(kind)))
-    }
-}
-
-/// Decodes a node below which `rest` nibbles of the key are still to go.
-pub(crate) fn decode(rlp: &Bytes, rest: usize) -> Option<Kind> {
-    decode_in(rlp, rlp, rest)
-}
-
-/// Decodes `rlp`, a part of `all`; values share the memory of `all`. Each level of recursion takes
-/// a nibble of `rest` and reads an item below 32 bytes.
-fn decode_in(all: &Bytes, rlp: &[u8], rest: usize) -> Option<Kind> {
+/// Decodes a node below which `rest` nibbles of the key are still to go. The nodes inside it are
+/// added to the arena; each level of recursion takes a nibble of `rest` and reads an item below 32
+/// bytes.
+pub(crate) fn decode(arena: &mut Arena, rlp: &[u8], rest: usize) -> Option<Kind> {
     let mut body = rlp;
     let list = Item::next(&mut body)?;
     if !list.is_list || !body.is_empty() {
@@ -90,7 +63,7 @@ fn decode_in(all: &Bytes, rlp: &[u8], rest: usize) -> Option<Kind> {
     let mut body = list.payload;
     let (one, two) = (Item::next(&mut body)?, Item::next(&mut body)?);
     if !body.is_empty() {
-        return decode_branch(all, list.payload, rest);
+        return decode_branch(arena, list.payload, rest);
     }
     if one.is_list {
         return None;
@@ -100,34 +73,34 @@ fn decode_in(all: &Bytes, rlp: &[u8], rest: usize) -> Option<Kind> {
         let fits = path.len() == rest && !two.is_list && !two.payload.is_empty();
         return fits.then(|| Kind::Leaf {
             path,
-            value: all.slice_ref(two.payload),
+            value: arena.add_value(two.payload),
         });
     }
     let below = rest.checked_sub(path.len()).filter(|below| *below > 0)?;
-    let child = decode_link(all, &two, below).filter(|_| !path.is_empty())?;
-    let is_branch = match &child {
+    let child = decode_link(arena, &two, below).filter(|_| !path.is_empty())?;
+    let is_branch = match child {
         Link::Hash(_) => true,
-        Link::Node(node) => matches!(node.kind, Kind::Branch(_)),
+        Link::Node(id) => matches!(arena.node(id).kind, Kind::Branch(_)),
     };
     is_branch.then_some(Kind::Extension { path, child })
 }
 
-fn decode_branch(all: &Bytes, mut body: &[u8], rest: usize) -> Option<Kind> {
+fn decode_branch(arena: &mut Arena, mut body: &[u8], rest: usize) -> Option<Kind> {
     let below = rest.checked_sub(1)?;
-    let mut children = Box::new(Children::default());
-    for slot in children.iter_mut() {
+    let mut children = Children::default();
+    for slot in &mut children {
         let item = Item::next(&mut body)?;
         if item.is_list || !item.payload.is_empty() {
-            *slot = Some(decode_link(all, &item, below)?);
+            *slot = Some(decode_link(arena, &item, below)?);
         }
     }
     let value = Item::next(&mut body)?;
     let empty = !value.is_list && value.payload.is_empty() && body.is_empty();
     let forks = children.iter().flatten().count() >= 2;
-    (empty && forks).then_some(Kind::Branch(children))
+    (empty && forks).then(|| Kind::Branch(arena.add_branch(children)))
 }
 
-fn decode_link(all: &Bytes, item: &Item<'_>, rest: usize) -> Option<Link> {
+fn decode_link(arena: &mut Arena, item: &Item<'_>, rest: usize) -> Option<Link> {
     if !item.is_list {
         return item
             .payload
@@ -138,8 +111,8 @@ fn decode_link(all: &Bytes, item: &Item<'_>, rest: usize) -> Option<Link> {
     if item.rlp.len() >= 32 {
         return None;
     }
-    let kind = decode_in(all, item.rlp, rest)?;
-    Some(Link::Node(Box::new(Node {
+    let kind = decode(arena, item.rlp, rest)?;
+    Some(Link::Node(arena.add(Node {
         kind,
         origin: Origin::Inline,
     })))
@@ -192,7 +165,7 @@ impl<'a> Item<'a> {
 
 /// Appends the RLP of a leaf.
 pub(crate) fn encode_leaf(path: &Nibbles, value: &[u8], out: &mut Vec<u8>) {
-    let path = encode_path(path, true);
+    let path = Compact::new(path, true);
     let payload_length = path.as_slice().length().saturating_add(value.length());
     Header {
         list: true,
@@ -205,7 +178,7 @@ pub(crate) fn encode_leaf(path: &Nibbles, value: &[u8], out: &mut Vec<u8>) {
 
 /// Appends the RLP of an extension to the child with this reference.
 pub(crate) fn encode_extension(path: &Nibbles, child: &[u8], out: &mut Vec<u8>) {
-    let path = encode_path(path, false);
+    let path = Compact::new(path, false);
     let payload_length = path.as_slice().length().saturating_add(child.len());
     Header {
         list: true,
@@ -228,14 +201,30 @@ pub(crate) fn encode_branch(items: &[u8], out: &mut Vec<u8>) {
 
 /// The compact form of a path: flags and, if the length is odd, the first nibble in one byte, then
 /// two nibbles a byte.
-fn encode_path(path: &Nibbles, is_leaf: bool) -> Vec<u8> {
-    let flags = if is_leaf { 0x20 } else { 0x00 };
-    let (head, rest) = match path::split_first(path) {
-        Some((nibble, rest)) if path.len() % 2 == 1 => (flags | 0x10 | nibble, rest),
-        _ => (flags, *path),
-    };
-    let mut out = Vec::with_capacity(33);
-    out.push(head);
-    out.extend_from_slice(&rest.pack());
-    out
+struct Compact {
+    bytes: [u8; 33],
+    size: usize,
+}
+
+impl Compact {
+    fn new(path: &Nibbles, is_leaf: bool) -> Self {
+        let flags = if is_leaf { 0x20 } else { 0x00 };
+        let (head, rest) = match path::split_first(path) {
+            Some((nibble, rest)) if path.len() % 2 == 1 => (flags | 0x10 | nibble, rest),
+            _ => (flags, *path),
+        };
+        let mut bytes = [0; 33];
+        if let Some((first, body)) = bytes.split_first_mut() {
+            *first = head;
+            rest.pack_to(body);
+        }
+        Self {
+            bytes,
+            size: rest.byte_len().saturating_add(1),
+        }
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.size).unwrap_or_default()
+    }
 }

@@ -109,8 +109,9 @@ fn read_slot<N: NodeSource>(
     slot: B256,
 ) -> Result<U256, TrieError> {
     let (hashed, key) = slot_key(slot);
-    let leaf = Trie::open(Some(owner), storage_root).get(nodes, &key)?;
-    leaf.map_or(Ok(U256::ZERO), |leaf| decode_value(hashed, &leaf))
+    let mut storage = Trie::open(Some(owner), storage_root);
+    let leaf = storage.get(nodes, &key)?;
+    leaf.map_or(Ok(U256::ZERO), |leaf| decode_value(hashed, leaf))
 }
 
 /// Passes nodes on and keeps them in the order in which they were read.

@@ -2,7 +2,8 @@
 //! can be sealed beside each other.
 
 use crate::{
-    node::{Children, Kind, Link, Node, Origin, encode_branch, encode_extension, encode_leaf},
+    arena::{Arena, BranchId, NodeId},
+    node::{Kind, Link, Origin, encode_branch, encode_extension, encode_leaf},
     path,
     trie::Trie,
 };
@@ -16,76 +17,90 @@ pub(crate) type NodeUpdates = BTreeMap<Nibbles, Option<Bytes>>;
 
 impl Trie {
     /// The root, and what to write so that a store holds exactly this trie.
-    pub(crate) fn seal(mut self) -> (B256, NodeUpdates) {
+    pub(crate) fn seal(&self) -> (B256, NodeUpdates) {
         let mut sealer = Sealer {
-            updates: self.stale.iter().map(|path| (*path, None)).collect(),
+            arena: &self.arena,
+            writes: self.stale.iter().map(|path| (*path, None)).collect(),
             items: Vec::new(),
+            rlp: Vec::new(),
         };
-        let root = match &mut self.root {
+        let root = match self.root {
             None => EMPTY_ROOT_HASH,
-            Some(Link::Hash(hash)) => *hash,
-            Some(Link::Node(node)) => sealer.root(node),
+            Some(Link::Hash(hash)) => hash,
+            Some(Link::Node(id)) => sealer.root(id),
         };
-        (root, sealer.updates)
+        // A path that comes again is written after all; the later one counts.
+        (root, sealer.writes.into_iter().collect())
     }
 }
 
-struct Sealer {
-    updates: NodeUpdates,
+struct Sealer<'a> {
+    arena: &'a Arena,
+    writes: Vec<(Nibbles, Option<Bytes>)>,
     /// Encoded items of the branches that are being sealed, innermost last.
     items: Vec<u8>,
+    /// The node that was encoded last.
+    rlp: Vec<u8>,
 }
 
-impl Sealer {
-    fn root(&mut self, node: &mut Node) -> B256 {
-        if let Origin::Stored(hash) = node.origin {
+impl Sealer<'_> {
+    fn root(&mut self, id: NodeId) -> B256 {
+        if let Origin::Stored(hash) = self.arena.node(id).origin {
             return hash;
         }
-        let rlp = self.encode(node, &Nibbles::new());
-        let hash = keccak256(&rlp);
-        self.updates.insert(Nibbles::new(), Some(rlp.into()));
-        hash
+        self.encode(id, &Nibbles::new());
+        self.write(&Nibbles::new());
+        keccak256(&self.rlp)
+    }
+
+    fn write(&mut self, at: &Nibbles) {
+        self.writes
+            .push((*at, Some(Bytes::copy_from_slice(&self.rlp))));
     }
 
     /// The reference to a node, after everything dirty in it is written down.
-    fn link(&mut self, link: &mut Link, at: &Nibbles) -> RlpNode {
-        let node = match link {
-            Link::Hash(hash) => return RlpNode::word_rlp(hash),
-            Link::Node(node) => node,
+    fn link(&mut self, link: Link, at: &Nibbles) -> RlpNode {
+        let id = match link {
+            Link::Hash(hash) => return RlpNode::word_rlp(&hash),
+            Link::Node(id) => id,
         };
-        if let Origin::Stored(hash) = node.origin {
+        if let Origin::Stored(hash) = self.arena.node(id).origin {
             return RlpNode::word_rlp(&hash);
         }
-        let rlp = self.encode(node, at);
-        let reference = RlpNode::from_rlp(&rlp);
+        self.encode(id, at);
         // An unchanged node inside its parent is always below 32 bytes.
-        if rlp.len() >= 32 {
-            self.updates.insert(*at, Some(rlp.into()));
+        if self.rlp.len() >= 32 {
+            self.write(at);
         }
-        reference
+        RlpNode::from_rlp(&self.rlp)
     }
 
-    fn encode(&mut self, node: &mut Node, at: &Nibbles) -> Vec<u8> {
-        let mut rlp = Vec::with_capacity(node.size_hint());
-        match &mut node.kind {
-            Kind::Leaf { path, value } => encode_leaf(path, value, &mut rlp),
-            Kind::Extension { path, child } => {
-                let reference = self.link(child, &at.join(path));
-                encode_extension(path, reference.as_slice(), &mut rlp);
+    /// Encodes a node into `rlp`, those below it first.
+    fn encode(&mut self, id: NodeId, at: &Nibbles) {
+        match self.arena.node(id).kind {
+            Kind::Leaf { path, value } => {
+                self.rlp.clear();
+                encode_leaf(&path, self.arena.value(value), &mut self.rlp);
             }
-            Kind::Branch(children) => {
+            Kind::Extension { path, child } => {
+                let reference = self.link(child, &at.join(&path));
+                self.rlp.clear();
+                encode_extension(&path, reference.as_slice(), &mut self.rlp);
+            }
+            Kind::Branch(branch) => {
                 let start = self.items.len();
-                self.children(children, at);
-                encode_branch(self.items.get(start..).unwrap_or_default(), &mut rlp);
+                self.push_items(branch, at);
+                self.rlp.clear();
+                encode_branch(self.items.get(start..).unwrap_or_default(), &mut self.rlp);
                 self.items.truncate(start);
             }
         }
-        rlp
     }
 
-    fn children(&mut self, children: &mut Children, at: &Nibbles) {
-        for (nibble, slot) in (0u8..).zip(children.iter_mut()) {
-            match slot {
+    fn push_items(&mut self, branch: BranchId, at: &Nibbles) {
+        let arena = self.arena;
+        for (nibble, slot) in (0u8..).zip(arena.children(branch)) {
+            match *slot {
                 None => self.items.push(EMPTY_STRING_CODE),
                 Some(child) => {
                     let reference = self.link(child, &path::with(at, nibble));

@@ -57,7 +57,7 @@ pub fn apply<N: NodeSource>(
         match account.info {
             Some(info) => {
                 let leaf = AccountLeaf::new(&info, account.root);
-                accounts.insert(nodes, &account.key, leaf.encode())?;
+                accounts.insert(nodes, &account.key, &leaf.rlp())?;
             }
             None => removals.push(account.key),
         }
@@ -97,7 +97,7 @@ pub(crate) fn read_account<N: NodeSource>(
     key: &Nibbles,
 ) -> Result<Option<AccountLeaf>, TrieError> {
     let leaf = accounts.get(nodes, key)?;
-    leaf.map(|leaf| AccountLeaf::decode(hashed, &leaf))
+    leaf.map(|leaf| AccountLeaf::decode(hashed, leaf))
         .transpose()
 }
 
@@ -171,7 +171,7 @@ fn edit_slots<N: NodeSource>(
         .collect();
     keyed.sort_unstable_by_key(|(key, _)| *key);
     for (key, value) in keyed.iter().filter(|(_, value)| !value.is_zero()) {
-        trie.insert(nodes, key, encode_value(value))?;
+        trie.insert(nodes, key, &encode_value(value))?;
     }
     for (key, _) in keyed.iter().filter(|(_, value)| value.is_zero()) {
         trie.remove(nodes, key)?;

@@ -2,7 +2,8 @@
 
 use crate::{
     HashNodes, MapNodes, NodeSource, TrieError,
-    node::{Kind, decode, encode_branch, encode_extension, encode_leaf},
+    arena::Arena,
+    node::{Kind, encode_branch, encode_extension, encode_leaf},
     path,
     seal::NodeUpdates,
     trie::{KEY_NIBBLES, Trie},
@@ -13,6 +14,10 @@ use alloy_rlp::Header;
 use alloy_trie::{EMPTY_ROOT_HASH, HashBuilder, Nibbles, proof::verify_proof};
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng, rngs::StdRng};
+
+fn decode(rlp: &Bytes, rest: usize) -> Option<Kind> {
+    crate::node::decode(&mut Arena::default(), rlp, rest)
+}
 
 type Map = BTreeMap<Nibbles, Bytes>;
 
@@ -37,7 +42,7 @@ fn built_at_once(map: &Map, key_nibbles: usize) -> MapNodes {
     let mut nodes = MapNodes::default();
     let mut trie = Trie::with_key_nibbles(None, EMPTY_ROOT_HASH, key_nibbles);
     for (key, value) in map {
-        trie.insert(&mut nodes, key, value.clone()).unwrap();
+        trie.insert(&mut nodes, key, value).unwrap();
     }
     store(&mut nodes, &trie.seal().1);
     nodes
@@ -106,11 +111,14 @@ fn run_batches(seed: u64) {
                 map.remove(&key);
             } else {
                 let (key, value) = (shape.key(rng), shape.value(rng));
-                trie.insert(&mut nodes, &key, value.clone()).unwrap();
+                trie.insert(&mut nodes, &key, &value).unwrap();
                 map.insert(key, value);
             }
             let key = shape.key(rng);
-            assert_eq!(trie.get(&mut nodes, &key).unwrap().as_ref(), map.get(&key));
+            assert_eq!(
+                trie.get(&mut nodes, &key).unwrap(),
+                map.get(&key).map(|v| &v[..])
+            );
         }
         let (new_root, updates) = trie.seal();
         store(&mut nodes, &updates);
@@ -120,7 +128,7 @@ fn run_batches(seed: u64) {
     }
     let mut trie = Trie::with_key_nibbles(None, root, key_nibbles);
     for (key, value) in &map {
-        assert_eq!(trie.get(&mut nodes, key).unwrap().as_ref(), Some(value));
+        assert_eq!(trie.get(&mut nodes, key).unwrap(), Some(&value[..]));
     }
     assert_eq!(
         trie.seal(),
@@ -177,9 +185,12 @@ fn proofs_through_inlined_nodes_satisfy_the_reference() {
         let root = reference_root(&map);
         for key in map.keys().copied().chain((0..4).map(|_| shape.key(rng))) {
             let mut listing = Listing(&mut nodes, Vec::new());
-            let value = Trie::open(None, root).get(&mut listing, &key).unwrap();
-            assert_eq!(value.as_ref(), map.get(&key));
-            let value = value.map(|value| value.to_vec());
+            let mut trie = Trie::open(None, root);
+            let value = trie
+                .get(&mut listing, &key)
+                .unwrap()
+                .map(|value| value.to_vec());
+            assert_eq!(value.as_deref(), map.get(&key).map(|v| &v[..]));
             assert_eq!(
                 verify_proof(root, key, value, &listing.1),
                 Ok(()),
@@ -200,8 +211,7 @@ fn the_empty_root_loads_nothing() {
     let mut trie = Trie::open(None, EMPTY_ROOT_HASH);
     assert_eq!(trie.get(&mut nodes, &key), Ok(None));
     assert_eq!(trie.remove(&mut nodes, &key), Ok(()));
-    trie.insert(&mut nodes, &key, Bytes::from_static(b"x"))
-        .unwrap();
+    trie.insert(&mut nodes, &key, b"x").unwrap();
     trie.remove(&mut nodes, &key).unwrap();
     assert_eq!(trie.seal(), (EMPTY_ROOT_HASH, NodeUpdates::new()));
 }
@@ -221,7 +231,7 @@ fn an_unchanged_value_writes_nothing() {
     let mut nodes = built_at_once(&map, 45);
     let mut trie = Trie::with_key_nibbles(None, reference_root(&map), 45);
     for (key, value) in &map {
-        trie.insert(&mut nodes, key, value.clone()).unwrap();
+        trie.insert(&mut nodes, key, value).unwrap();
     }
     assert_eq!(trie.seal(), (reference_root(&map), NodeUpdates::new()));
 }
@@ -236,9 +246,7 @@ fn exercise(nodes: &mut HashNodes, root: B256, key_nibbles: usize, rng: &mut Std
             .map(|_| rng.random_range(0..radix))
             .collect();
         failed |= trie.get(nodes, &key).is_err();
-        failed |= trie
-            .insert(nodes, &key, Bytes::from_static(b"value"))
-            .is_err();
+        failed |= trie.insert(nodes, &key, b"value").is_err();
         failed |= trie.remove(nodes, &key).is_err();
     }
     let _ = trie.seal();
@@ -358,11 +366,12 @@ fn a_chain_of_nodes_deeper_than_a_key_is_refused() {
         let root = keep(&mut nodes, rlp);
         below = alloy_rlp::encode(root);
         let key: Nibbles = (0..KEY_NIBBLES).map(|_| 0).collect();
-        let answer = Trie::open(None, root).get(&mut nodes, &key);
-        let insert = Trie::open(None, root).insert(&mut nodes, &key, Bytes::from_static(b"v"));
+        let mut trie = Trie::open(None, root);
+        let answer = trie.get(&mut nodes, &key);
+        let insert = Trie::open(None, root).insert(&mut nodes, &key, b"v");
         let remove = Trie::open(None, root).remove(&mut nodes, &key);
         if depth == KEY_NIBBLES {
-            assert_eq!(answer, Ok(Some(Bytes::from_static(b"value"))));
+            assert_eq!(answer, Ok(Some(&b"value"[..])));
             assert_eq!((insert, remove), (Ok(()), Ok(())));
         } else {
             assert!(matches!(answer, Err(TrieError::BadNode { .. })), "{depth}");

@@ -84,9 +84,9 @@ impl<'a> Input<'a> {
         let bytes = self
             .take_many(count.div_ceil(8), 1)
             .ok_or(BatchError::Truncated)?;
-        let used = count.checked_rem(8).unwrap_or_default();
+        let used = (count & 7) as u32;
         let first = bytes.first().copied().unwrap_or_default();
-        if used != 0 && u64::from(first).wrapping_shr(used as u32) != 0 {
+        if used != 0 && u32::from(first).wrapping_shr(used) != 0 {
             return Err(BatchError::Bits);
         }
         Ok(Bits(bytes))
@@ -245,5 +245,5 @@ pub(crate) fn put_uvarint(out: &mut Vec<u8>, mut value: u64) {
         out.push((value & 0x7f) as u8 | 0x80);
         value = value.wrapping_shr(7);
     }
-    out.push(value as u8);
+    out.push((value & 0x7f) as u8);
 }

@@ -1,1 +1,19 @@
 #![doc = include_str!("../README.md")]
+
+mod chain;
+mod client;
+mod config;
+mod error;
+mod genesis;
+mod mine;
+mod pool;
+mod run;
+mod tx;
+
+pub use chain::DevL1;
+pub use config::{
+    BENEFICIARY, CHAIN_ID, Clock, DevL1Config, FUNDS, GAS_LIMIT, GenesisAccount, TEST_ACCOUNTS,
+    blob_params,
+};
+pub use error::DevL1Error;
+pub use tx::PoolTx;

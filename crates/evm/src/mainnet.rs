@@ -14,6 +14,7 @@ use alloy_eips::{
     Decodable2718, Encodable2718,
     eip2935::HISTORY_STORAGE_ADDRESS,
     eip4788::{BEACON_ROOTS_ADDRESS, SYSTEM_ADDRESS},
+    eip4844::DATA_GAS_PER_BLOB,
 };
 use alloy_evm::{
     Evm, EvmEnv, FromRecoveredTx,
@@ -76,6 +77,9 @@ impl PreparedEthTx {
     }
 }
 
+/// EIP-7594: blobs of one transaction at most.
+const MAX_BLOBS_PER_TX: u64 = 6;
+
 /// What a block of plain Ethereum tells its transactions, and its rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EthContext {
@@ -109,7 +113,14 @@ impl EthContext {
     fn env(&self) -> EvmEnv {
         let mut cfg = CfgEnv::new_with_spec(self.spec).with_chain_id(self.chain_id);
         cfg.blob_base_fee_update_fraction = Some(self.blob_update_fraction);
-        cfg.set_max_blobs_per_tx(self.max_blobs);
+        // EIP-7594 caps one transaction below the block.
+        let osaka = self.spec.is_enabled_in(SpecId::OSAKA);
+        let max_blobs = if osaka {
+            self.max_blobs.min(MAX_BLOBS_PER_TX)
+        } else {
+            self.max_blobs
+        };
+        cfg.set_max_blobs_per_tx(max_blobs);
         let block = BlockEnv {
             number: self.number,
             beneficiary: self.beneficiary,
@@ -255,6 +266,10 @@ impl<S: StateSource> EthBlock<S> {
             return Err(InvalidTx::BlockGas { gas_limit, left }.into());
         }
         let blob_gas = tx.tx.blob_gas_used().unwrap_or_default();
+        let blob_max = self.context.max_blobs.saturating_mul(DATA_GAS_PER_BLOB);
+        if blob_gas > blob_max.saturating_sub(self.blob_gas_used) {
+            return Err(InvalidTx::Blob("too many blobs in the block".into()).into());
+        }
         let env = TxEnv::from_recovered_tx(&tx.tx, tx.sender);
         self.execute(env, tx.tx.tx_type(), blob_gas)
     }
@@ -313,7 +328,7 @@ impl<S: StateSource> EthBlock<S> {
         let account = self.evm.db_mut().account(tx.caller)?;
         let blob_gas = u64::try_from(tx.blob_hashes.len())
             .unwrap_or(u64::MAX)
-            .saturating_mul(alloy_eips::eip4844::DATA_GAS_PER_BLOB);
+            .saturating_mul(DATA_GAS_PER_BLOB);
         let want = U256::from(tx.gas_price)
             .checked_mul(U256::from(tx.gas_limit))
             .and_then(|gas| gas.checked_add(tx.value))

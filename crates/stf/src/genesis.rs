@@ -29,10 +29,10 @@ pub struct GenesisAccount {
 pub type GenesisAlloc = BTreeMap<Address, GenesisAccount>;
 
 /// State diff, root and trie nodes of an allocation, from the empty state. Accounts without
-/// nonce, balance and code are left out (EIP-161); one with storage alone cannot exist.
+/// nonce, balance and code are left out (EIP-161).
 ///
 /// # Errors
-/// - [`ExecError::Source`]: an account has storage but neither nonce, balance nor code.
+/// - [`ExecError::Source`]: an account has storage but neither nonce nor code.
 /// - [`ExecError::Trie`]: the commitment failed.
 pub fn genesis_state(alloc: &GenesisAlloc) -> Result<(StateDiff, TrieOutcome), ExecError> {
     let mut diff = StateDiff::default();
@@ -44,12 +44,15 @@ pub fn genesis_state(alloc: &GenesisAlloc) -> Result<(StateDiff, TrieOutcome), E
             .map(|(k, v)| (*k, *v))
             .collect();
         let has_code = !account.code.is_empty();
-        if account.nonce == 0 && account.balance.is_zero() && !has_code {
-            if storage.is_empty() {
+        if account.nonce == 0 && !has_code {
+            // Such an account could be created over (EIP-7610).
+            if !storage.is_empty() {
+                let text = format!("genesis account {address} has storage but no nonce or code");
+                return Err(SourceError(text).into());
+            }
+            if account.balance.is_zero() {
                 continue;
             }
-            let text = format!("genesis account {address} has storage but is empty otherwise");
-            return Err(SourceError(text).into());
         }
         let code_hash = if has_code {
             keccak256(&account.code)

@@ -415,6 +415,20 @@ impl Store {
         })
     }
 
+    /// Visits the rows of a table as they are, in one snapshot, from the first at or after `from`
+    /// until told to stop: for tools that inspect, count or compare.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the read failed.
+    pub fn walk_table(
+        &self,
+        table: Table,
+        from: &[u8],
+        mut visit: impl FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.read(|tx| Ok(tx.walk(table, from, &mut visit)?))
+    }
+
     /// Bytes the database takes, on disk or in memory.
     ///
     /// # Errors

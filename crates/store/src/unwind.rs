@@ -14,6 +14,7 @@ use crate::{
     write::{Tip, delete_from},
 };
 use alloy_primitives::keccak256;
+use foggara_primitives::L2Ref;
 
 /// Takes away the blocks above `to`; gives them back, oldest first.
 pub(crate) fn unwind(
@@ -56,8 +57,8 @@ pub(crate) fn unwind(
     ] {
         delete_from(tx, table, first)?;
     }
-    forget_safe_above(tx, to)?;
     let new = chain::l2_ref(tx, to)?.ok_or(StoreError::UnknownBlock(to))?;
+    forget_safe_above(tx, &new)?;
     tip.heads.unsafe_ = new;
     if tip.heads.safe.number > to {
         tip.heads.safe = new;
@@ -78,7 +79,7 @@ fn remove_block(tx: &mut dyn WriteTx, n: u64) -> Result<RemovedBlock, StoreError
             tx.delete(Table::Receipts, &key)?;
             tx.delete(Table::TransactionHashNumbers, keccak256(raw).as_slice())?;
         }
-        if let Some(last) = body.end().checked_sub(1) {
+        if let Some(last) = body.end().checked_sub(1).filter(|_| body.count > 0) {
             tx.delete(Table::TransactionBlocks, &keys::number(last))?;
         }
     }
@@ -93,19 +94,25 @@ fn remove_block(tx: &mut dyn WriteTx, n: u64) -> Result<RemovedBlock, StoreError
     Ok(RemovedBlock { block, receipts })
 }
 
-/// Forgets the safe heads that lie above `to`. They rise with the L1 block, so they are the last rows.
-fn forget_safe_above(tx: &mut dyn WriteTx, to: u64) -> Result<(), StoreError> {
-    while let Some(key) = last_safe_above(tx, to)? {
-        tx.delete(Table::FgSafeAtL1, &key)?;
+/// Forgets the safe heads that lie above `to`. They rise with the L1 block, so they are the last rows;
+/// the first of them was the row of `to` before more blocks came from the same L1 block.
+fn forget_safe_above(tx: &mut dyn WriteTx, new: &L2Ref) -> Result<(), StoreError> {
+    let table = Table::FgSafeAtL1;
+    let mut first = None;
+    while let Some((key, row)) = last_safe(tx)?.filter(|(_, row)| row.safe.number > new.number) {
+        tx.delete(table, &key)?;
+        first = Some((key, row.l1_hash));
+    }
+    let Some((key, l1_hash)) = first else { return Ok(()) };
+    if last_safe(tx)?.is_none_or(|(_, row)| row.safe.number < new.number) {
+        tx.put(table, &key, &SafeAtL1 { l1_hash, safe: *new }.encode())?;
     }
     Ok(())
 }
 
-fn last_safe_above(tx: &dyn ReadTx, to: u64) -> Result<Option<Vec<u8>>, StoreError> {
+fn last_safe(tx: &dyn ReadTx) -> Result<Option<(Vec<u8>, SafeAtL1)>, StoreError> {
     let table = Table::FgSafeAtL1;
-    let Some((key, value)) = tx.seek_back(table, None)? else {
-        return Ok(None);
-    };
+    let Some((key, value)) = tx.seek_back(table, None)? else { return Ok(None) };
     let row = SafeAtL1::decode(&value).ok_or_else(|| chain::damaged(table, "does not decode"))?;
-    Ok((row.safe.number > to).then(|| key.into_owned()))
+    Ok(Some((key.into_owned(), row)))
 }

@@ -8,6 +8,9 @@
 mod mdbx;
 mod memory;
 
+#[cfg(test)]
+mod conformance;
+
 pub use mdbx::{MDBX_READERS_MAX, MDBX_SIZE_MAX, Mdbx};
 pub use memory::Memory;
 

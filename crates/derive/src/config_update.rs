@@ -266,7 +266,7 @@ mod tests {
             log(1, &[scalar_word(1)]),
             log(4, &[U256::from(6).into()]),
             log(4, &[U256::from(250u64 << 32).into()]),
-            log(4, &[(U256::from(1) << 64).into()]),
+            log(4, &[B256::from(U256::from(1) << 64)]),
         ];
         for (index, log) in bad.iter().enumerate() {
             assert_eq!(

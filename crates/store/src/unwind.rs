@@ -104,6 +104,14 @@ fn forget_safe_above(tx: &mut dyn WriteTx, new: &L2Ref) -> Result<(), StoreError
         first = Some((key, row.l1_hash));
     }
     let Some((key, l1_hash)) = first else { return Ok(()) };
+    // Genesis came from no L1 block.
+    let is_genesis = match new.number.checked_sub(1) {
+        Some(n) => chain::hash(tx, n)?.is_none(),
+        None => true,
+    };
+    if is_genesis {
+        return Ok(());
+    }
     if last_safe(tx)?.is_none_or(|(_, row)| row.safe.number < new.number) {
         tx.put(table, &key, &SafeAtL1 { l1_hash, safe: *new }.encode())?;
     }

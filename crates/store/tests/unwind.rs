@@ -27,7 +27,7 @@ fn write(store: &Store, chain: &Chain, blocks: std::ops::RangeInclusive<usize>, 
         if n > safe_to {
             continue;
         }
-        let l1 = BlockId { hash: B256::repeat_byte(n as u8), number: 1_000 + number / 2 };
+        let l1 = BlockId { hash: B256::repeat_byte(n as u8 / 2), number: 1_000 + number / 2 };
         store
             .commit(Commit {
                 cursors: vec![(number, cursor(number))],

@@ -295,6 +295,12 @@ pub fn dump(store: &Store) -> Dump {
 pub fn assert_same(a: &Store, b: &Store, when: &str) {
     let (a, b) = (dump(a), dump(b));
     for (table, rows) in &a {
-        assert_eq!(rows, &b[table], "{table} differs {when}");
+        let other = &b[table];
+        let keys = rows.keys().chain(other.keys());
+        for key in keys {
+            let show = |row: Option<&Vec<u8>>| row.map(hex::encode);
+            let (left, right) = (show(rows.get(key)), show(other.get(key)));
+            assert_eq!(left, right, "{table} differs {when} at {}", hex::encode(key));
+        }
     }
 }

@@ -116,3 +116,66 @@ impl Channel {
         clear_channel(cursor);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use foggara_batch::ChannelId;
+
+    fn frame(number: u16, data: Bytes, is_last: bool) -> Frame {
+        Frame {
+            id: ChannelId::repeat_byte(1),
+            number,
+            data,
+            is_last,
+        }
+    }
+
+    /// A frame counts 200 bytes beside its data; at 100,000,000 a channel still stands.
+    #[test]
+    fn the_size_bound_counts_each_frame_with_its_overhead() {
+        let (mut channel, mut cursor) = (Channel::default(), Cursor::default());
+        let full = Bytes::from(alloc::vec![0u8; 1_000_000]);
+        for number in 0..99 {
+            let (added, _) = channel.add(frame(number, full.clone(), false), &mut cursor);
+            assert_eq!(added, Added::Held);
+        }
+        let left = 100_000_000 - 99 * 1_000_200 - 200;
+        assert_eq!(cursor.channel_size, 99 * 1_000_200);
+        let exact = full.slice(..left);
+        assert_eq!(
+            channel.add(frame(99, exact, false), &mut cursor).0,
+            Added::Held
+        );
+        assert_eq!(cursor.channel_size, 100_000_000);
+        let (added, _) = channel.add(frame(100, Bytes::new(), true), &mut cursor);
+        assert_eq!(added, Added::Dropped(DropReason::TooLarge));
+        assert_eq!(cursor, Cursor::default());
+        assert!(channel.take_bytes().is_empty() && channel.take_unsaved().is_empty());
+    }
+
+    #[test]
+    fn objects_chain_up_to_the_accumulator() {
+        let (mut channel, mut cursor) = (Channel::default(), Cursor::default());
+        for number in 0..3u8 {
+            let data = Bytes::from(alloc::vec![number; 40_000 * usize::from(number)]);
+            channel.add(frame(number.into(), data, number == 2), &mut cursor);
+        }
+        let objects = channel.take_unsaved();
+        let fetch = |acc| objects.iter().find(|object| object.acc == acc).cloned();
+        let frames = crate::frames_of(&cursor, fetch).unwrap();
+        assert_eq!(frames.concat(), channel.take_bytes());
+
+        let mut missing = objects.clone();
+        let lost = missing.remove(1).acc;
+        let fetch = |acc| missing.iter().find(|object| object.acc == acc).cloned();
+        let error = crate::frames_of(&cursor, fetch).unwrap_err();
+        assert_eq!(error, crate::ResumeError::Missing { acc: lost });
+
+        let mut damaged = objects;
+        damaged[1].data = Bytes::from_static(b"other");
+        let fetch = |acc| damaged.iter().find(|object| object.acc == acc).cloned();
+        let error = crate::frames_of(&cursor, fetch).unwrap_err();
+        assert_eq!(error, crate::ResumeError::Damaged { acc: lost });
+    }
+}

@@ -357,6 +357,9 @@ impl World {
         }
         self.at_l1
             .push((deriver.cursor().clone(), self.chain.len()));
+        for object in deriver.take_frames() {
+            self.frames.insert(object.acc, object);
+        }
         self.dropped.extend(deriver.take_dropped());
         self.deriver = deriver;
     }

@@ -1,6 +1,32 @@
-//! The journal of accepted transactions.
+//! The journal of accepted transactions (`RELIABILITY.md` D1 to D7).
+//!
+//! Entries arrive in the order in which the pool decided them. One thread writes: it takes all that
+//! wait, writes them as one batch, syncs, and hands them to the [`Sink`]; what arrives meanwhile is
+//! the next batch. There is no timer.
+//!
+//! Invariants: one batch in flight; nothing reaches [`Sink::synced`] before its sync returned; after
+//! a failed write or sync nothing does any more. A record becomes garbage when the pool says
+//! [`Op::Forget`], which it does once the block that includes it is durable, or when its drop is synced.
 
-use std::{io, time::Duration};
+mod files;
+mod format;
+mod recover;
+mod scan;
+#[cfg(test)]
+mod tests;
+mod thread;
+mod writer;
+
+pub use files::{FolderFiles, JournalFiles};
+pub(crate) use format::Accepted;
+pub(crate) use recover::recover;
+pub(crate) use thread::Journal;
+
+use crate::{DropReason, PoolError, PoolTx};
+use alloy_primitives::B256;
+use parking_lot::Mutex;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// The journal cannot go on, or cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,15 +67,6 @@ pub enum JournalError {
     Closed,
 }
 
-/// Sizes of the journal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct JournalConfig {
-    /// Bytes of one preallocated segment.
-    pub segment_bytes: u64,
-    /// Segments before live records of the oldest are rewritten.
-    pub segments_max: usize,
-}
-
 /// Figures of the journal since it was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct JournalStats {
@@ -69,19 +86,73 @@ pub struct JournalStats {
     pub live_bytes: u64,
 }
 
-/// The folder of the journal. The second implementation is the model that forgets.
-pub trait JournalFiles: Send + 'static {
-    /// Names of the files.
-    ///
-    /// # Errors
-    /// As the system says.
-    fn list(&mut self) -> io::Result<Vec<String>>;
+/// Sizes of the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct JournalConfig {
+    pub(crate) segment_bytes: u64,
+    pub(crate) segments_max: usize,
+    pub(crate) batch_bytes_max: usize,
 }
 
-/// Files in a real folder.
+/// What the journal is told.
 #[derive(Debug)]
-pub struct FolderFiles;
+pub(crate) enum Op {
+    /// A transaction is accepted, or given back by an unwound block.
+    Accept(Arc<PoolTx>),
+    /// An accepted transaction is dropped.
+    Drop { tx: Arc<PoolTx>, reason: DropReason },
+    /// These are in durable blocks.
+    Forget(Vec<B256>),
+    /// Nothing; for whoever waits for what is before it.
+    Fence,
+}
 
-/// The running journal.
+/// Who waits for an entry.
 #[derive(Debug)]
-pub struct Journal;
+pub(crate) enum Waiter {
+    Nobody,
+    /// A caller of `add`; `Err` is what it gets if the entry is synced.
+    Add(
+        oneshot::Sender<Result<B256, PoolError>>,
+        Result<B256, PoolError>,
+    ),
+    Flush(oneshot::Sender<Result<(), JournalError>>),
+}
+
+/// One entry on its way to the disk.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) op: Op,
+    pub(crate) waiter: Waiter,
+    /// Share of the bytes in flight, given back with the entry.
+    pub(crate) permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Entry {
+    pub(crate) const fn new(op: Op) -> Self {
+        Self {
+            op,
+            waiter: Waiter::Nobody,
+            permit: None,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match &self.op {
+            Op::Accept(tx) => tx.raw.len() + 64,
+            _ => 96,
+        }
+    }
+}
+
+/// Who is told what became of entries. Called by the journal's thread, in order.
+pub(crate) trait Sink: Send {
+    /// These are durable.
+    fn synced(&mut self, entries: Vec<Entry>);
+    /// These were not written, and the journal goes on. Returns what is to be tried again.
+    fn rejected(&mut self, entries: Vec<Entry>, error: &JournalError) -> Vec<Entry>;
+    /// These are not durable, and nothing will be.
+    fn failed(&mut self, entries: Vec<Entry>, error: &JournalError);
+}
+
+pub(crate) type Figures = Arc<Mutex<JournalStats>>;

@@ -15,6 +15,7 @@ extern crate alloc;
 
 mod accumulate;
 mod block;
+mod derive;
 mod execute;
 mod genesis;
 mod memory;
@@ -22,6 +23,7 @@ mod open;
 
 pub use accumulate::{Accumulators, TxTrace, object_ref, trace_root};
 pub use block::ExecutedBlock;
+pub use derive::{DeriveError, DeriveOutcome, DeriveSource, derive_step, resume_deriver};
 pub use execute::{Executed, execute_block, replay_block};
 pub use foggara_evm::{BlockOptions, ExecError, InvalidTx, PreparedTx, TxError, TxOutcome};
 pub use foggara_trie::NodeSource;

@@ -1,1 +1,14 @@
 #![doc = include_str!("../README.md")]
+
+mod build;
+mod check;
+mod error;
+mod origin;
+mod pipeline;
+mod run;
+mod tip;
+
+pub use build::{DaBudget, Skipped};
+pub use error::SequencerError;
+pub use origin::{Origin, OriginView, choose_origin, drift_exceeded};
+pub use run::{Sequencer, SequencerConfig};

@@ -52,6 +52,21 @@ pub trait Host {
     /// [`Fatal::Source`]: the state cannot be read.
     fn code(&mut self, account: [u8; 20]) -> Result<Loaded<Bytes>, Fatal>;
 
+    /// [`Host::code`], but `None` for a cold account when `may_be_cold` is false: the caller's gas
+    /// does not pay for it. A host over a database overrides this and does not read the account
+    /// then; the answer is the same.
+    ///
+    /// # Errors
+    /// As [`Host::code`].
+    fn code_if(
+        &mut self,
+        account: [u8; 20],
+        may_be_cold: bool,
+    ) -> Result<Option<Loaded<Bytes>>, Fatal> {
+        let loaded = self.code(account)?;
+        Ok((may_be_cold || !loaded.is_cold).then_some(loaded))
+    }
+
     /// Adds the gas of a call that is about to do its work to the AI meter.
     ///
     /// # Errors

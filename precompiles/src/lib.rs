@@ -13,10 +13,16 @@
 
 extern crate alloc;
 
+mod abi;
+mod backend;
+mod call;
+mod gas;
 mod host;
+mod operand;
 mod outcome;
 mod registry;
+mod tensor;
 
 pub use host::{CallKind, Host, Loaded, NoHost};
-pub use outcome::{Fatal, Outcome};
-pub use registry::{Op, REGISTRY, address_of, call, op_at};
+pub use outcome::{Fatal, OpError, Outcome};
+pub use registry::{Function, Op, REGISTRY, address_of, call, op_at};

@@ -1,4 +1,4 @@
-//! How a call ends.
+//! How a call ends, and the typed errors of its caller's mistakes.
 
 use alloc::{string::String, vec::Vec};
 
@@ -12,7 +12,7 @@ pub enum Outcome {
         /// ABI-encoded result.
         output: Vec<u8>,
     },
-    /// The caller's mistake: `gas` is spent, `data` is a typed error.
+    /// The caller's mistake: `gas` is spent, `data` is an encoded [`OpError`].
     Revert {
         /// Gas spent, at most the gas given.
         gas: u64,
@@ -33,4 +33,139 @@ pub enum Fatal {
     Cancelled,
     /// State could not be read.
     Source(String),
+}
+
+/// What is wrong with a call, as a Solidity error. `which` is the index of the function's
+/// argument, from 0; a struct counts as one.
+///
+/// Source: `PRECOMPILES.md` section 3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OpError {
+    /// `BadCalldata()`: a head word is missing, a value is outside its type, an offset or length
+    /// is beyond the calldata.
+    BadCalldata,
+    /// `BadShape(uint8 which)`: a dimension is zero, or dimensions do not fit each other.
+    BadShape(u8),
+    /// `BadParam(uint8 which)`: an undefined flag, kind or mode.
+    BadParam(u8),
+    /// `BadOperand(uint8 which)`: an unknown first byte, a reference of the wrong length, or an
+    /// operand that is absent where it is required.
+    BadOperand(u8),
+    /// `TooLarge(uint256 got, uint256 max)`: a limit is passed.
+    TooLarge {
+        /// What was seen.
+        got: u64,
+        /// What is allowed.
+        max: u64,
+    },
+    /// `LengthMismatch(uint8 which, uint256 want, uint256 got)`: the bytes of an operand are not
+    /// those of its shape.
+    LengthMismatch {
+        /// The argument.
+        which: u8,
+        /// Bytes of the shape.
+        want: u64,
+        /// Bytes given.
+        got: u64,
+    },
+    /// `AiGasLimit(uint256 want, uint256 left)`: the AI meter of the transaction or block is used
+    /// up.
+    AiGasLimit {
+        /// Gas of the call.
+        want: u64,
+        /// Gas left on the meter.
+        left: u64,
+    },
+    /// `BadCode(address account)`: the account's code is no data, or the range is outside it.
+    BadCode([u8; 20]),
+    /// `NotPayable()`: a direct call with value.
+    NotPayable,
+    /// `UnknownSelector(bytes4 got)`: no such function here, or not yet.
+    UnknownSelector([u8; 4]),
+}
+
+impl OpError {
+    /// Selector and ABI-encoded arguments.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(100);
+        match *self {
+            Self::BadCalldata => out.extend([0x1a, 0x2e, 0x15, 0x94]),
+            Self::BadShape(which) => error(&mut out, [0x06, 0x67, 0x69, 0x1c], &[which.into()]),
+            Self::BadParam(which) => error(&mut out, [0x84, 0x0e, 0x1e, 0xa7], &[which.into()]),
+            Self::BadOperand(which) => error(&mut out, [0x4d, 0x1e, 0x21, 0x20], &[which.into()]),
+            Self::TooLarge { got, max } => error(&mut out, [0x67, 0x7f, 0xd0, 0xe3], &[got, max]),
+            Self::LengthMismatch { which, want, got } => {
+                error(
+                    &mut out,
+                    [0xfb, 0x29, 0x37, 0x69],
+                    &[which.into(), want, got],
+                );
+            }
+            Self::AiGasLimit { want, left } => {
+                error(&mut out, [0xfa, 0x5e, 0x45, 0xdc], &[want, left]);
+            }
+            Self::BadCode(account) => {
+                out.extend([0x4e, 0x74, 0xd1, 0x2b]);
+                out.extend([0; 12]);
+                out.extend(account);
+            }
+            Self::NotPayable => out.extend([0x15, 0x74, 0xf9, 0xf3]),
+            Self::UnknownSelector(got) => {
+                out.extend([0xc2, 0xa8, 0x25, 0xf5]);
+                out.extend(got);
+                out.extend([0; 28]);
+            }
+        }
+        out
+    }
+}
+
+fn error(out: &mut Vec<u8>, selector: [u8; 4], arguments: &[u64]) {
+    out.extend(selector);
+    for argument in arguments {
+        out.extend([0; 24]);
+        out.extend(argument.to_be_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::keccak256;
+
+    #[test]
+    fn selectors_are_those_of_the_signatures() {
+        let errors = [
+            (OpError::BadCalldata, "BadCalldata()"),
+            (OpError::BadShape(1), "BadShape(uint8)"),
+            (OpError::BadParam(1), "BadParam(uint8)"),
+            (OpError::BadOperand(1), "BadOperand(uint8)"),
+            (
+                OpError::TooLarge { got: 1, max: 2 },
+                "TooLarge(uint256,uint256)",
+            ),
+            (
+                OpError::LengthMismatch {
+                    which: 1,
+                    want: 2,
+                    got: 3,
+                },
+                "LengthMismatch(uint8,uint256,uint256)",
+            ),
+            (
+                OpError::AiGasLimit { want: 1, left: 2 },
+                "AiGasLimit(uint256,uint256)",
+            ),
+            (OpError::BadCode([1; 20]), "BadCode(address)"),
+            (OpError::NotPayable, "NotPayable()"),
+            (OpError::UnknownSelector([1; 4]), "UnknownSelector(bytes4)"),
+        ];
+        for (error, signature) in errors {
+            let data = error.encode();
+            assert_eq!(data[..4], keccak256(signature)[..4], "{signature}");
+            let arguments = signature.matches(',').count() + usize::from(!signature.contains("()"));
+            assert_eq!(data.len(), 4 + 32 * arguments, "{signature}");
+        }
+    }
 }

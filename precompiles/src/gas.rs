@@ -1,0 +1,42 @@
+//! Every price and limit, in one table. After genesis it changes only with a fork.
+//!
+//! Source: `PRECOMPILES.md` sections 3, 4 and 5.
+
+/// Gas of any call before its words and its work.
+pub(crate) const BASE: u64 = 150;
+/// Gas per word of output.
+pub(crate) const OUTPUT_WORD: u64 = 3;
+/// Gas of an account used as operand, first time in the transaction.
+pub(crate) const ACCOUNT_COLD: u64 = 2_600;
+/// Gas of an account used as operand, any later time.
+pub(crate) const ACCOUNT_WARM: u64 = 100;
+
+/// Most matrices in a batch, rows of A, and rows of B.
+pub(crate) const SIDE_MAX: u64 = 65_535;
+/// Longest inner dimension: sums of `u8 * i8` stay below `2^31`.
+pub(crate) const INNER_MAX: u64 = 32_768;
+/// Most multiply-adds of a call.
+pub(crate) const MULTIPLY_ADDS_MAX: u64 = 1 << 31;
+/// Largest output in bytes.
+pub(crate) const OUTPUT_BYTES_MAX: u64 = 4 << 20;
+/// Largest inline operand in bytes.
+pub(crate) const INLINE_BYTES_MAX: u64 = 1 << 20;
+/// Largest sum of a call's operands in bytes.
+pub(crate) const OPERAND_BYTES_MAX: u64 = 128 << 20;
+
+/// Words of 32 bytes that hold this many bytes.
+pub(crate) const fn words(bytes: u64) -> u64 {
+    bytes.div_ceil(32)
+}
+
+/// Gas of a call with a validation error, beside the accounts it has loaded.
+pub(crate) const fn validation_error(calldata_bytes: u64) -> u64 {
+    BASE.saturating_add(words(calldata_bytes))
+}
+
+/// Gas of a call: base, words in and out, work. Costs of operands come on top.
+pub(crate) const fn price(words_in: u64, words_out: u64, work: u64) -> u64 {
+    BASE.saturating_add(words_in)
+        .saturating_add(words_out.saturating_mul(OUTPUT_WORD))
+        .saturating_add(work)
+}

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { start } from './lib/tool.mjs'
 
 /** A port that is free now. */
 function freePort() {
@@ -14,10 +15,10 @@ function freePort() {
   })
 }
 
-async function start(chainId) {
+/** A running anvil and its URL. */
+async function anvil(chainId) {
   const port = await freePort()
-  const args = ['--port', `${port}`, '--chain-id', `${chainId}`, '--hardfork', 'prague', '--block-time', '1', '--slots-in-an-epoch', '1', '--silent']
-  const child = spawn('node_modules/.bin/anvil', args, { stdio: 'inherit' })
+  const child = start('anvil', ['--port', port, '--chain-id', chainId, '--hardfork', 'prague', '--block-time', '1', '--slots-in-an-epoch', '1', '--silent'])
   const url = `http://127.0.0.1:${port}`
   for (let tries = 0; tries < 100; tries += 1) {
     await sleep(100)
@@ -29,8 +30,8 @@ async function start(chainId) {
   throw new Error('anvil did not start')
 }
 
-const l2 = await start(31_337)
-const l1 = await start(900)
+const l2 = await anvil(31_337)
+const l1 = await anvil(900)
 const env = { ...process.env, FOGGARA_RPC: l2.url, FOGGARA_L1_RPC: l1.url, FOGGARA_NO_AI: '1' }
 const tests = spawn('npm', ['test', '--', ...process.argv.slice(2)], { stdio: 'inherit', env })
 tests.on('exit', (code) => {

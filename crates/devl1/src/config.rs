@@ -17,7 +17,7 @@ pub const GAS_LIMIT: u64 = 36_000_000;
 /// Who receives its priority fees.
 pub const BENEFICIARY: Address = address!("00000000000000000000000000000000000f09a2");
 /// Wei on every funded account: 10,000 ether.
-pub const FUNDS: U256 = U256::from_limbs([0x1bce_cced_a100_0000, 0x021e, 0, 0]);
+pub const FUNDS: U256 = U256::from_limbs([0x19e0_c9ba_b240_0000, 0x021e, 0, 0]);
 
 /// The first ten accounts of the test mnemonic
 /// `test test test test test test test test test test test junk`.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod call;
 mod chain;
 mod client;
 mod config;
@@ -10,6 +11,7 @@ mod pool;
 mod run;
 mod tx;
 
+pub use call::{CALL_GAS_MAX, CallOutcome, CallRequest};
 pub use chain::DevL1;
 pub use config::{
     BENEFICIARY, CHAIN_ID, Clock, DevL1Config, FUNDS, GAS_LIMIT, GenesisAccount, TEST_ACCOUNTS,

@@ -36,7 +36,7 @@ use revm::{
     Inspector,
     context_interface::{
         Cfg, JournalTr, LocalContextTr,
-        result::{EVMError, ExecutionResult, ResultAndState},
+        result::{EVMError, ResultAndState},
     },
     inspector::NoOpInspector,
     state::EvmState,
@@ -360,10 +360,7 @@ impl<S: StateSource, I: Inspector<OpEvmContext<Overlay<S>>>> OpenBlock<S, I> {
             TxKind::Create => result.created_address(),
             TxKind::Call(_) => None,
         };
-        let logs = match result {
-            ExecutionResult::Success { logs, .. } => logs,
-            _ => Vec::new(),
-        };
+        let logs = result.into_logs();
         self.gas_used = self.gas_used.saturating_add(gas_used);
         let (logs, receipt, logs_bloom) = receipt::build(ReceiptParts {
             tx_type: tx.tx.tx_type(),

@@ -27,6 +27,7 @@ mod fees;
 mod overlay;
 mod precompiles;
 mod receipt;
+mod recover;
 mod tx;
 
 pub use block::{BlockOptions, ExecutedState, OpenBlock, TxOutcome};
@@ -42,6 +43,7 @@ pub use fees::{
 pub use overlay::{Overlay, OverlayRef};
 pub use precompiles::{AiMeter, PrecompileContext, install_precompiles, precompile_addresses};
 pub use receipt::{DecodedReceipt, decode_receipt, logs_bloom};
+pub use recover::recover_signer;
 pub use tx::PreparedTx;
 
 /// The engine itself, for tracing and for whoever must name its types: `revm` and its companions

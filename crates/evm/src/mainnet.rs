@@ -3,12 +3,12 @@
 
 use crate::{
     Cancel, DbError, ExecError, InvalidTx, Overlay, PrecompileContext, TxError, error::TxFacts,
-    install_precompiles, logs_bloom,
+    install_precompiles, logs_bloom, recover,
 };
 use alloc::{sync::Arc, vec::Vec};
 use alloy_consensus::{
     Eip658Value, EthereumTxEnvelope, Receipt, ReceiptEnvelope, ReceiptWithBloom, Transaction,
-    TxEip4844, TxType, transaction::SignerRecoverable,
+    TxEip4844, TxType,
 };
 use alloy_eips::{
     Decodable2718, Encodable2718,
@@ -67,7 +67,14 @@ impl PreparedEthTx {
         if tx.encoded_2718() != raw.as_ref() {
             return Err(InvalidTx::Decode("encoding is not canonical".into()));
         }
-        let sender = tx.recover_signer().map_err(|_| InvalidTx::Signature)?;
+        let sender = match &tx {
+            EthTx::Legacy(tx) => recover::signed(tx),
+            EthTx::Eip2930(tx) => recover::signed(tx),
+            EthTx::Eip1559(tx) => recover::signed(tx),
+            EthTx::Eip4844(tx) => recover::signed(tx),
+            EthTx::Eip7702(tx) => recover::signed(tx),
+        };
+        let sender = sender.ok_or(InvalidTx::Signature)?;
         Ok(Self {
             hash: keccak256(&raw),
             raw,
@@ -303,8 +310,8 @@ impl<S: StateSource> EthBlock<S> {
         };
         let (logs, output) = match result {
             ExecutionResult::Success { logs, output, .. } => (logs, output.into_data()),
-            ExecutionResult::Revert { output, .. } => (Vec::new(), output),
-            ExecutionResult::Halt { .. } => (Vec::new(), Bytes::new()),
+            ExecutionResult::Revert { logs, output, .. } => (logs, output),
+            ExecutionResult::Halt { logs, .. } => (logs, Bytes::new()),
         };
         self.gas_used = self.gas_used.saturating_add(gas_used);
         self.blob_gas_used = self.blob_gas_used.saturating_add(blob_gas);

@@ -1,8 +1,7 @@
 //! A transaction ready to run: its bytes, its decoded form and its sender, recovered once.
 
-use crate::InvalidTx;
+use crate::{InvalidTx, recover};
 use alloc::string::ToString;
-use alloy_consensus::transaction::SignerRecoverable;
 use alloy_eips::{Decodable2718, Encodable2718};
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use foggara_primitives::constants::{DEPOSIT_TX_TYPE, POST_EXEC_TX_TYPE};
@@ -31,7 +30,7 @@ impl PreparedTx {
     /// - [`InvalidTx::Signature`]: no sender.
     pub fn decode(raw: Bytes) -> Result<Self, InvalidTx> {
         let tx = Self::decode_unrecovered(&raw)?;
-        let sender = recover(&tx)?;
+        let sender = recover::sender(&tx)?;
         Ok(Self {
             hash: keccak256(&raw),
             raw,
@@ -82,8 +81,4 @@ fn check_type(raw: &[u8]) -> Result<(), InvalidTx> {
             "first byte is neither a type nor a list".to_string(),
         )),
     }
-}
-
-fn recover(tx: &OpTxEnvelope) -> Result<Address, InvalidTx> {
-    tx.recover_signer().map_err(|_| InvalidTx::Signature)
 }

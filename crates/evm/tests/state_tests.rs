@@ -204,7 +204,7 @@ fn run(state: &MapState, context: &EthContext, raw: &Bytes, precompiles: bool) -
 fn judge(nodes: &mut MapNodes, pre_root: B256, post: &Post, ran: &Ran) -> Result<(), String> {
     match (ran, &post.expect_exception) {
         (Err(TxError::Invalid(_)), Some(_)) => {
-            if state_root(state) == post.hash {
+            if pre_root == post.hash {
                 Ok(())
             } else {
                 Err("pre-state root".into())

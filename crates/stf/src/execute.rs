@@ -107,6 +107,32 @@ pub fn replay_block<S: Source>(
     }
 }
 
+/// As [`replay_block`], with transactions that are already decoded and whose senders are known, in
+/// place of those in the attributes: no signature is recovered again.
+///
+/// # Errors
+/// As [`replay_block`].
+pub fn replay_prepared<S: Source>(
+    spec: &Arc<ChainSpec>,
+    parent: &Header,
+    parent_hash: B256,
+    attributes: &PayloadAttributes,
+    transactions: &[PreparedTx],
+    source: S,
+) -> Result<ExecutedBlock, ExecError> {
+    match run_prepared(spec, parent, parent_hash, attributes, transactions, source)? {
+        Ok(open) => open.end(),
+        Err((index, reason)) => {
+            let hash = transactions.get(index).map_or(B256::ZERO, |tx| tx.hash);
+            Err(ExecError::Invalid {
+                index,
+                hash,
+                reason,
+            })
+        }
+    }
+}
+
 type Refusal = (usize, InvalidTx);
 
 /// Runs all transactions of the attributes; the inner error names the first invalid one.
@@ -124,8 +150,19 @@ fn run<S: Source>(
             Err(reason) => return refuse(index, raw, reason),
         }
     }
+    run_prepared(spec, parent, parent_hash, attributes, &prepared, source)
+}
+
+fn run_prepared<S: Source>(
+    spec: &Arc<ChainSpec>,
+    parent: &Header,
+    parent_hash: B256,
+    attributes: &PayloadAttributes,
+    transactions: &[PreparedTx],
+    source: S,
+) -> Result<Result<Open<S>, Refusal>, ExecError> {
     let mut open = begin(spec, parent, parent_hash, attributes, source)?;
-    for (index, tx) in prepared.iter().enumerate() {
+    for (index, tx) in transactions.iter().enumerate() {
         match open.tx(tx) {
             Ok(_) => {}
             Err(TxError::Invalid(reason)) => return refuse(index, &tx.raw, reason),

@@ -24,7 +24,7 @@ mod open;
 pub use accumulate::{Accumulators, TxTrace, object_ref, trace_root};
 pub use block::ExecutedBlock;
 pub use derive::{DeriveError, DeriveOutcome, DeriveSource, derive_step, resume_deriver};
-pub use execute::{Executed, execute_block, replay_block};
+pub use execute::{Executed, execute_block, replay_block, replay_prepared};
 pub use foggara_evm::{BlockOptions, ExecError, InvalidTx, PreparedTx, TxError, TxOutcome};
 pub use foggara_trie::NodeSource;
 pub use genesis::{GenesisAccount, GenesisAlloc, genesis_block, genesis_state};

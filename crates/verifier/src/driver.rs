@@ -1,0 +1,502 @@
+//! The loop: L1 events in, heads out.
+
+use crate::{
+    Hooks, VerifierError, VerifierStatus,
+    engine::{Engine, Need},
+    inputs::Wanted,
+    labels,
+    prefetch::Prefetch,
+    resume::{self, ResumePoint},
+};
+use foggara_derive::{L1Input, Severity};
+use foggara_l1::{
+    BlockAt, BlockTag, Follower, FollowerConfig, L1Client, L1Error, L1Event, fetch_events,
+    fetch_input, ref_of,
+};
+use foggara_primitives::{ChainSpec, L1Ref, SystemConfig};
+use foggara_store::{Commit, Store, StoredBlock};
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::watch, time::sleep};
+
+/// How L1 is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifierConfig {
+    /// How L1 is followed.
+    pub follower: FollowerConfig,
+    /// L1 blocks read ahead while catching up.
+    pub prefetch_max: usize,
+    /// Pause after an L1 that did not answer; doubles up to 16 times this.
+    pub retry: Duration,
+    /// Execute blocks of our own again when L1 confirms them, and compare hashes.
+    pub execute_all: bool,
+}
+
+impl Default for VerifierConfig {
+    fn default() -> Self {
+        Self {
+            follower: FollowerConfig::default(),
+            prefetch_max: 8,
+            retry: Duration::from_millis(250),
+            execute_all: false,
+        }
+    }
+}
+
+/// L1 blocks below the start that are remembered at most, so that a reorg across it can be followed.
+const REMEMBER_MAX: u64 = 256;
+
+/// Derives from L1 until it is told to stop.
+pub struct Verifier {
+    config: VerifierConfig,
+    store: Store,
+    l1: Arc<dyn L1Client>,
+    spec: Arc<ChainSpec>,
+    hooks: Arc<dyn Hooks>,
+    status: watch::Sender<VerifierStatus>,
+    stop: watch::Receiver<bool>,
+}
+
+impl core::fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Verifier")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Follows `l1` and moves the heads of `store` until `stop` is true; `status` is kept up to date.
+///
+/// # Errors
+/// [`VerifierError`] of severity Fatal: a human is needed.
+pub async fn run(
+    config: VerifierConfig,
+    store: Store,
+    l1: Arc<dyn L1Client>,
+    spec: Arc<ChainSpec>,
+    hooks: Arc<dyn Hooks>,
+    status: watch::Sender<VerifierStatus>,
+    stop: watch::Receiver<bool>,
+) -> Result<(), VerifierError> {
+    Verifier {
+        config,
+        store,
+        l1,
+        spec,
+        hooks,
+        status,
+        stop,
+    }
+    .run()
+    .await
+}
+
+/// Why a wait ended.
+enum Woken {
+    Stop,
+    Again,
+    Reorg(L1Ref),
+}
+
+/// One life of a follower.
+struct Session {
+    engine: Option<Box<Engine>>,
+    follower: Follower,
+    prefetch: Prefetch,
+    current: L1Ref,
+    l1_finalized: Option<L1Ref>,
+}
+
+impl Verifier {
+    /// A verifier; [`Self::run`] drives it. The receiver shows its status.
+    pub fn new(
+        config: VerifierConfig,
+        store: Store,
+        l1: Arc<dyn L1Client>,
+        spec: Arc<ChainSpec>,
+        hooks: Arc<dyn Hooks>,
+        stop: watch::Receiver<bool>,
+    ) -> (Self, watch::Receiver<VerifierStatus>) {
+        let (status, receiver) = watch::channel(VerifierStatus {
+            heads: store.heads(),
+            ..VerifierStatus::default()
+        });
+        (
+            Self {
+                config,
+                store,
+                l1,
+                spec,
+                hooks,
+                status,
+                stop,
+            },
+            receiver,
+        )
+    }
+
+    /// Runs until told to stop. L1 outages are waited for, reorgs followed.
+    ///
+    /// # Errors
+    /// [`VerifierError`] of severity Fatal.
+    pub async fn run(mut self) -> Result<(), VerifierError> {
+        let mut failures = 0u32;
+        while !*self.stop.borrow() {
+            let before = self.store.heads().safe.number;
+            match self.session().await {
+                Ok(()) => break,
+                Err(error) if error.severity() == Severity::Fatal => return Err(error),
+                Err(error) => tracing::warn!(%error, "verifier.restart"),
+            }
+            let progress = self.store.heads().safe.number > before;
+            failures = if progress {
+                0
+            } else {
+                failures.saturating_add(1).min(4)
+            };
+            self.pause(failures).await;
+        }
+        Ok(())
+    }
+
+    /// Waits; ends early when told to stop.
+    async fn pause(&mut self, failures: u32) {
+        let wait = self.config.retry.saturating_mul(1 << failures.min(4));
+        tokio::select! {
+            () = sleep(wait) => {}
+            _ = self.stop.wait_for(|stop| *stop) => {}
+        }
+    }
+
+    async fn session(&mut self) -> Result<(), VerifierError> {
+        let point = self.resume().await?;
+        let mut session = self.begin(&point).await?;
+        let mut failures = 0u32;
+        loop {
+            if self.catch_up(&mut session).await? {
+                return Ok(());
+            }
+            self.finalize(&session).await?;
+            self.tell(&session).await;
+            match self.next_event(&mut session, &mut failures).await? {
+                Woken::Stop => return Ok(()),
+                Woken::Again => {}
+                Woken::Reorg(fork) => self.reorg(&mut session, fork).await?,
+            }
+        }
+    }
+
+    /// Waits for something new on L1.
+    async fn next_event(
+        &mut self,
+        session: &mut Session,
+        failures: &mut u32,
+    ) -> Result<Woken, VerifierError> {
+        loop {
+            let event = tokio::select! {
+                _ = self.stop.wait_for(|stop| *stop) => return Ok(Woken::Stop),
+                event = session.follower.next() => event,
+            };
+            match event {
+                // A look delivers many blocks, which the first event made known.
+                Ok(L1Event::Advance(block)) if block.number <= session.current.number => {}
+                Ok(L1Event::Advance(_)) => {
+                    *failures = 0;
+                    return Ok(Woken::Again);
+                }
+                Ok(L1Event::Finalized(block)) => {
+                    session.l1_finalized = Some(block);
+                    return Ok(Woken::Again);
+                }
+                Ok(L1Event::Reorg { fork, .. }) => return Ok(Woken::Reorg(fork)),
+                Err(error) if error.severity() == Severity::Retry => {
+                    tracing::warn!(%error, "verifier.l1");
+                    *failures = failures.saturating_add(1);
+                    self.pause(*failures).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Finds where to go on, lowers labels and unwinds blocks whose origin is gone.
+    async fn resume(&self) -> Result<ResumePoint, VerifierError> {
+        let point = resume::find(&self.store, &self.spec, &*self.l1).await?;
+        let commit = point.commit(&self.store);
+        if point.unsafe_ < self.store.heads().unsafe_.number {
+            tracing::warn!(to = point.unsafe_, "verifier.unwind.origin_gone");
+            self.unwind(point.unsafe_, commit).await?;
+        } else if !commit.is_empty() {
+            self.write(commit).await?;
+        }
+        Ok(point)
+    }
+
+    /// Unwinds to `to` and commits; the hooks stand around it.
+    async fn unwind(&self, to: u64, commit: Commit) -> Result<(), VerifierError> {
+        let mut saved: Vec<StoredBlock> = Vec::new();
+        let mut next = to.saturating_add(1);
+        while let Some(block) = self.store.block(next)? {
+            saved.push(block);
+            next = next.saturating_add(1);
+        }
+        self.hooks.unwinding(&saved).await?;
+        let store = self.store.clone();
+        let removed = spawn(move || store.unwind(to, commit)).await??;
+        // The builder may have appended in between.
+        let late: Vec<StoredBlock> = removed
+            .iter()
+            .filter(|block| !saved.iter().any(|saved| saved.hash == block.hash))
+            .cloned()
+            .collect();
+        if !late.is_empty() {
+            self.hooks.unwinding(&late).await?;
+        }
+        self.hooks
+            .unwound(&removed, self.store.heads().unsafe_)
+            .await?;
+        Ok(())
+    }
+
+    async fn begin(&self, point: &ResumePoint) -> Result<Session, VerifierError> {
+        let engine = point.engine(&self.spec, &self.store, self.config.execute_all)?;
+        let at = BlockAt::Hash(point.cursor.l1_hash);
+        let gone = || L1Error::Reorged {
+            hash: point.cursor.l1_hash,
+        };
+        let (header, hash) = self.l1.header(at).await?.ok_or_else(gone)?;
+        let current = ref_of(&header, hash);
+        let mut follower =
+            Follower::new(Arc::clone(&self.l1), current, self.config.follower.clone());
+        follower.remember(self.blocks_below(current).await?);
+        Ok(Session {
+            engine: Some(Box::new(engine)),
+            follower,
+            prefetch: Prefetch::default(),
+            current,
+            l1_finalized: None,
+        })
+    }
+
+    /// L1 blocks below `block` down to the finalized one, newest first.
+    async fn blocks_below(&self, block: L1Ref) -> Result<Vec<L1Ref>, VerifierError> {
+        let finalized = self.l1.head(BlockTag::Finalized).await?.number;
+        let lowest = finalized.max(block.number.saturating_sub(REMEMBER_MAX));
+        let (mut out, mut parent) = (Vec::new(), block.parent_hash);
+        for _ in lowest..block.number {
+            let Some((header, hash)) = self.l1.header(BlockAt::Hash(parent)).await? else {
+                break;
+            };
+            out.push(ref_of(&header, hash));
+            parent = header.parent_hash;
+        }
+        Ok(out)
+    }
+
+    /// Derives all that the follower has delivered. True if told to stop.
+    async fn catch_up(&mut self, session: &mut Session) -> Result<bool, VerifierError> {
+        let mut failures = 0u32;
+        loop {
+            if *self.stop.borrow() {
+                return Ok(true);
+            }
+            let wanted = match session.work().await? {
+                Need::Commit => {
+                    self.commit(session).await?;
+                    continue;
+                }
+                Need::L1(wanted) => wanted,
+            };
+            match self.input(session, wanted).await {
+                Ok(Some(input)) => {
+                    failures = 0;
+                    if wanted.batcher.is_some() {
+                        session.current = input.header.l1_ref();
+                    }
+                    session.engine()?.fetched.insert(wanted.number, input);
+                }
+                Ok(None) => {
+                    self.commit(session).await?;
+                    return Ok(false);
+                }
+                Err(error) if error.severity() == Severity::Retry => {
+                    tracing::warn!(%error, number = wanted.number, "verifier.l1_input");
+                    self.commit(session).await?;
+                    failures = failures.saturating_add(1);
+                    self.pause(failures).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// The L1 block that derivation wants; `None` above the follower's tip.
+    async fn input(
+        &mut self,
+        session: &mut Session,
+        wanted: Wanted,
+    ) -> Result<Option<L1Input>, L1Error> {
+        if wanted.number <= session.consumed() {
+            return self.read_again(session, wanted).await.map(Some);
+        }
+        let Some(block) = session.follower.get(wanted.number) else {
+            return Ok(None);
+        };
+        let Some(batcher) = wanted.batcher else {
+            return Ok(Some(fetch_events(&*self.l1, &self.spec, block.hash).await?));
+        };
+        if let Some(input) = session.prefetch.take(&block, batcher).await {
+            self.read_ahead(session, wanted);
+            return Ok(Some(input));
+        }
+        session.prefetch.clear();
+        self.read_ahead(session, wanted);
+        let mut sys = SystemConfig {
+            batcher,
+            ..SystemConfig::default()
+        };
+        Ok(Some(
+            fetch_input(&*self.l1, &self.spec, block.hash, &mut sys).await?,
+        ))
+    }
+
+    /// A block at or below the cursor, by number: derivation checks that it is the one it knows.
+    async fn read_again(&self, session: &mut Session, wanted: Wanted) -> Result<L1Input, L1Error> {
+        let known = session.follower.get(wanted.number);
+        let at = known.map_or(BlockAt::Number(wanted.number), |block| {
+            BlockAt::Hash(block.hash)
+        });
+        Ok(match wanted.batcher {
+            None => fetch_events(&*self.l1, &self.spec, at).await?,
+            Some(batcher) => {
+                let mut sys = SystemConfig {
+                    batcher,
+                    ..SystemConfig::default()
+                };
+                fetch_input(&*self.l1, &self.spec, at, &mut sys).await?
+            }
+        })
+    }
+
+    fn read_ahead(&self, session: &mut Session, wanted: Wanted) {
+        let Some(batcher) = wanted.batcher else {
+            return;
+        };
+        let mut next = session
+            .prefetch
+            .next_number()
+            .unwrap_or(wanted.number.saturating_add(1));
+        while session.prefetch.len() < self.config.prefetch_max {
+            let Some(block) = session.follower.get(next) else {
+                return;
+            };
+            session.prefetch.start(&self.l1, &self.spec, block, batcher);
+            next = next.saturating_add(1);
+        }
+    }
+
+    /// Makes the group durable.
+    async fn commit(&self, session: &mut Session) -> Result<(), VerifierError> {
+        let engine = session.engine()?;
+        if engine.group.is_empty() {
+            return Ok(());
+        }
+        let group = core::mem::take(&mut engine.group);
+        let store = self.store.clone();
+        let (commit, below) = spawn(move || group.into_commit(&store)).await??;
+        let safe = commit.safe;
+        match below {
+            Some(below) if self.store.heads().unsafe_.number > below => {
+                tracing::warn!(to = below, "verifier.unwind.differs");
+                self.unwind(below, commit).await?;
+            }
+            _ => self.write(commit).await?,
+        }
+        tracing::debug!(safe = safe.map(|block| block.number), "verifier.commit");
+        Ok(())
+    }
+
+    async fn write(&self, commit: Commit) -> Result<(), VerifierError> {
+        let store = self.store.clone();
+        Ok(spawn(move || store.commit(commit)).await??)
+    }
+
+    async fn finalize(&self, session: &Session) -> Result<(), VerifierError> {
+        let Some(block) = session.l1_finalized else {
+            return Ok(());
+        };
+        let store = self.store.clone();
+        let commit = spawn(move || labels::finalize(&store, block.number)).await??;
+        if commit.is_empty() {
+            Ok(())
+        } else {
+            self.write(commit).await
+        }
+    }
+
+    /// Goes back to what both branches share.
+    async fn reorg(&self, session: &mut Session, fork: L1Ref) -> Result<(), VerifierError> {
+        tracing::warn!(fork = fork.number, "verifier.l1_reorg");
+        session.prefetch.clear();
+        let point = self.resume().await?;
+        session.engine = Some(Box::new(point.engine(
+            &self.spec,
+            &self.store,
+            self.config.execute_all,
+        )?));
+        if let Some(block) = session.follower.get(point.cursor.l1_number) {
+            session.current = block;
+        }
+        Ok(())
+    }
+
+    /// Shows the status. Heads of L1 that cannot be read now stay as they were.
+    async fn tell(&self, session: &Session) {
+        let old = *self.status.borrow();
+        let tip = session.follower.tip();
+        let head_l1 = self.l1.head(BlockTag::Latest).await.unwrap_or(tip);
+        let safe_l1 = self.l1.head(BlockTag::Safe).await.unwrap_or(old.safe_l1);
+        let status = VerifierStatus {
+            head_l1,
+            current_l1: session.current,
+            safe_l1,
+            finalized_l1: session.l1_finalized.unwrap_or(old.finalized_l1),
+            heads: self.store.heads(),
+            synced: tip.hash == head_l1.hash,
+        };
+        self.status
+            .send_if_modified(|old| core::mem::replace(old, status) != status);
+    }
+}
+
+impl Session {
+    fn engine(&mut self) -> Result<&mut Engine, VerifierError> {
+        let lost = || VerifierError::Worker("the engine was lost".into());
+        self.engine.as_deref_mut().ok_or_else(lost)
+    }
+
+    /// Number of the newest L1 block consumed.
+    fn consumed(&self) -> u64 {
+        self.engine.as_ref().map_or(0, |engine| engine.l1().number)
+    }
+
+    /// Runs the engine on a worker thread until it needs something.
+    async fn work(&mut self) -> Result<Need, VerifierError> {
+        let lost = || VerifierError::Worker("the engine was lost".into());
+        let mut engine = self.engine.take().ok_or_else(lost)?;
+        let (engine, need) = spawn(move || {
+            let need = engine.work();
+            (engine, need)
+        })
+        .await?;
+        self.engine = Some(engine);
+        need
+    }
+}
+
+/// Runs `work` where it may block.
+async fn spawn<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, VerifierError> {
+    let ended = |error: tokio::task::JoinError| VerifierError::Worker(error.to_string());
+    tokio::task::spawn_blocking(work).await.map_err(ended)
+}

@@ -49,6 +49,17 @@ contract TensorTest is Test {
         caller.product(2, 3, 2, hex"01fe030405fa", hex"070809ff00");
     }
 
+    function testFuzz_operands_have_the_bytes_of_the_specification(address account, uint32 offset, uint32 length)
+        public
+        pure
+    {
+        bytes memory operand = Tensor.inCode(account, offset, length);
+        assertEq(operand.length, 29);
+        assertEq(operand, bytes.concat(hex"02", bytes20(account), bytes4(offset), bytes4(length)));
+        assertEq(Tensor.inlined(hex"0102"), hex"000102");
+        assertEq(Tensor.inlined(""), hex"00");
+    }
+
     function testFuzz_i32_is_read_back(int32 value) public pure {
         uint32 bits = uint32(value);
         bytes memory packed =

@@ -17,6 +17,9 @@ library Tensor {
     /// @dev First byte of an operand that carries its elements.
     bytes1 internal constant INLINE = 0x00;
 
+    /// @dev First byte of an operand that lies in the code of an account.
+    bytes1 internal constant CODE = 0x02;
+
     /* CALLS */
 
     /// @notice Product of two int8 matrices given by their elements: `a` is m x k, `b` is n x k (each row of `b` is
@@ -35,6 +38,12 @@ library Tensor {
     /// @notice The operand that carries `elements` itself.
     function inlined(bytes memory elements) internal pure returns (bytes memory) {
         return abi.encodePacked(INLINE, elements);
+    }
+
+    /// @notice The operand of `length` bytes from `offset` on in the code of `account`, whose code must begin with a
+    /// zero byte; the offset counts after that byte.
+    function inCode(address account, uint32 offset, uint32 length) internal pure returns (bytes memory) {
+        return abi.encodePacked(CODE, account, offset, length);
     }
 
     /* ELEMENTS */

@@ -765,7 +765,7 @@ fn million_gas_per_second() {
             // Longer than an inline operand may be: only the test's chain has code that long.
             host.codes
                 .insert([1; 20], std::mem::take(&mut matmul.b).into());
-            matmul.b = reference_to([1; 20], 0, b as u32);
+            matmul.b = reference_to([1; 20], 0, b.try_into().unwrap());
             host.warm.insert([1; 20]);
             gas += 100;
         }

@@ -75,7 +75,7 @@ impl Shape {
     }
 
     fn key(&self, rng: &mut StdRng) -> Nibbles {
-        let mut key: Nibbles = (0..self.prefix).map(|i| (i * 7 % 16) as u8).collect();
+        let mut key: Nibbles = (0u8..16).cycle().step_by(7).take(self.prefix).collect();
         if self.prefix > 0 && rng.random_bool(0.03) {
             key.set_at(rng.random_range(0..self.prefix), rng.random_range(0..16));
         }

@@ -20,7 +20,7 @@ fn changes(numbers: impl Iterator<Item = u32>, balance: u64) -> StateDiff {
             balance: U256::from(balance),
             ..Default::default()
         };
-        let slots = if n % 8 == 0 { 2 } else { 0 };
+        let slots = if n.is_multiple_of(8) { 2 } else { 0 };
         let storage = (0..slots)
             .map(|s| (B256::with_last_byte(s), U256::from(balance)))
             .collect();

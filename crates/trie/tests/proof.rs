@@ -22,11 +22,11 @@ fn state(accounts: u16) -> (MapNodes, B256) {
     for n in 0..accounts {
         let info = AccountInfo {
             nonce: n.into(),
-            balance: U256::from(n) << n % 250,
+            balance: U256::from(n) << (n % 250),
             ..Default::default()
         };
         let storage = (1..=n % 40)
-            .map(|s| (slot(s), U256::from(s) << s * 6))
+            .map(|s| (slot(s), U256::from(s) << (s * 6)))
             .collect();
         let change = AccountChange {
             info: Some(info),
@@ -85,7 +85,7 @@ fn inclusion_and_exclusion_hold_here_and_by_reference() {
             assert_eq!(
                 claim.value,
                 if is_set {
-                    U256::from(s) << s * 6
+                    U256::from(s) << (s * 6)
                 } else {
                     U256::ZERO
                 }

@@ -324,7 +324,7 @@ fn ordered_roots_of_known_lists() {
     let item = Bytes::from(vec![7; 32]);
     let mut leaf = vec![0xe4, 0x82, 0x20, 0x80, 0xa0];
     leaf.extend_from_slice(&item);
-    leaf[0] = 0xc0 + (leaf.len() - 1) as u8;
+    leaf[0] = 0xc0 + u8::try_from(leaf.len() - 1).unwrap();
     assert_eq!(ordered_root(std::slice::from_ref(&item)), keccak256(&leaf));
     // Order matters, also past the index at which its RLP grows.
     let items: Vec<Bytes> = (0..300u16)

@@ -25,14 +25,14 @@ fn shape(rng: &mut StdRng, [batch, m, k, n]: [usize; 4]) -> Gemm {
 /// Random elements, in a third of the cases extremes only.
 fn operands(rng: &mut StdRng, d: &Gemm) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
     let batches = if d.b_shared { 1 } else { d.batch };
-    let bytes = |elements: usize, size: u64| vec![0u8; elements * size as usize];
+    let bytes = |elements: usize, size: u64| vec![0u8; elements * usize::try_from(size).unwrap()];
     let mut a = bytes(d.batch * d.m * d.k, d.kind.a_bytes());
     let mut b = bytes(batches * d.n * d.k, d.kind.b_bytes());
     rng.fill(&mut a[..]);
     rng.fill(&mut b[..]);
     if rng.random_range(0..3) == 0 {
         let extremes = |side: &mut Vec<u8>, size: u64| {
-            for element in side.chunks_mut(size as usize) {
+            for element in side.chunks_mut(usize::try_from(size).unwrap()) {
                 let low = element[0];
                 element.fill(if low & 1 == 0 { 0 } else { 0xff });
                 *element.last_mut().unwrap() = if low & 1 == 0 { 0x80 } else { 0x7f };

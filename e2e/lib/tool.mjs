@@ -1,15 +1,17 @@
-// Runs Foundry's command line tools. The launchers that npm links into `.bin` end with 0 whatever the tool ended
-// with, so the native programs are run themselves.
+// Runs Foundry's command line tools: the native programs of the npm packages, since the launchers that npm has too
+// end with 0 whatever the tool ended with. Where npm has no program for the machine, the one on the path is taken.
 import { execFile, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const MODULES = join(dirname(fileURLToPath(import.meta.url)), '..', 'node_modules')
 const ARCH = { x64: 'amd64', arm64: 'arm64' }[process.arch]
 
-/** Path of the native program of a tool. */
+/** The native program of a tool. */
 export function program(tool) {
-  return join(MODULES, '@foundry-rs', `${tool}-${process.platform}-${ARCH}`, 'bin', tool)
+  const path = join(MODULES, '@foundry-rs', `${tool}-${process.platform}-${ARCH}`, 'bin', tool)
+  return existsSync(path) ? path : tool
 }
 
 /** Output of `tool` (cast or forge); throws an error with `stderr` and `stdout` if it fails. */

@@ -8,7 +8,7 @@ interface IFoggaraErrors {
     /// @notice The calldata is not the strict ABI encoding of the function's arguments.
     error BadCalldata();
 
-    /// @notice A dimension is zero or above its limit, or an operand's size does not fit the dimensions.
+    /// @notice A dimension is zero, or dimensions do not fit each other.
     error BadShape(uint8 which);
 
     /// @notice The element type is unknown, or not one that the operation takes.

@@ -21,6 +21,8 @@ pub struct Commit {
     pub traces: Vec<(u64, Trace)>,
     /// Forgets what is kept of L1 blocks above this number (safe heads, headers): L1 was reorganised.
     pub l1_reorged_above: Option<u64>,
+    /// Forgets headers of L1 blocks below this number, some at a time: they have left the window.
+    pub l1_forget_below: Option<u64>,
     /// Headers of L1 blocks.
     pub l1_blocks: Vec<L1Block>,
     /// Safe heads by L1 block: once that L1 block is consumed, this L2 block is safe.
@@ -62,6 +64,7 @@ impl Commit {
             cursors,
             traces,
             l1_reorged_above,
+            l1_forget_below,
             l1_blocks,
             safe_at_l1,
             safe,
@@ -78,6 +81,7 @@ impl Commit {
             && cursors.is_empty()
             && traces.is_empty()
             && l1_reorged_above.is_none()
+            && l1_forget_below.is_none()
             && l1_blocks.is_empty()
             && safe_at_l1.is_empty()
             && safe.is_none()

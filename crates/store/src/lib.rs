@@ -6,6 +6,8 @@ mod batch;
 mod chain;
 mod error;
 mod expire;
+#[cfg(test)]
+mod faults;
 mod history;
 mod keys;
 mod lock;
@@ -18,6 +20,7 @@ mod store;
 mod stored;
 mod table;
 mod unwind;
+mod verify;
 mod view;
 mod write;
 
@@ -32,4 +35,12 @@ pub use snapshot::READER_AGE_MAX;
 pub use store::{EVENTS_MAX, Store};
 pub use stored::{Recovery, RemovedBlock, StoreEvent, StoredBlock, StoredHeader, TxLocation};
 pub use table::{KEY_SIZE_MAX, SCHEMA_VERSION, Table, VALUE_SIZE_MAX};
+pub use verify::StateCheck;
 pub use view::StateView;
+
+// Lets the unit tests use the chain generator of the integration tests.
+#[cfg(test)]
+extern crate self as foggara_store;
+#[cfg(test)]
+#[path = "../tests/common/mod.rs"]
+mod common;

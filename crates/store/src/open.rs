@@ -253,3 +253,63 @@ pub(crate) fn check(tx: &dyn ReadTx, recovery: &mut Recovery) -> Result<(), Stor
     recovery.heads = Some(heads);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Memory;
+
+    fn value(db: &dyn Database) -> Vec<u8> {
+        let tx = db.read().unwrap();
+        tx.get(Table::Metadata, b"x")
+            .unwrap()
+            .map(Vec::from)
+            .unwrap_or_default()
+    }
+
+    fn append(tx: &mut dyn WriteTx, byte: u8) -> Result<(), DbError> {
+        let mut value = tx
+            .get(Table::Metadata, b"x")?
+            .map(Vec::from)
+            .unwrap_or_default();
+        value.push(byte);
+        tx.put(Table::Metadata, b"x", &value)
+    }
+
+    fn killed(tx: &mut dyn WriteTx) -> Result<(), DbError> {
+        append(tx, 99)?;
+        Err(DbError::Engine("killed".into()))
+    }
+
+    #[test]
+    fn migrations_run_once_in_order_and_resume_where_they_were_killed() {
+        let db = Memory::new();
+        let run = |newest, steps: &[Migration]| {
+            let mut recovery = Recovery::default();
+            migrate(&db, newest, steps, &mut recovery).map(|()| recovery)
+        };
+        assert!(run(1, &[]).unwrap().created);
+        let step1: Migration = |tx| append(tx, 1);
+        let step2: Migration = |tx| append(tx, 2);
+        let step3: Migration = |tx| append(tx, 3);
+        // Killed in the second of three: the first stays done, the second leaves nothing.
+        assert!(run(4, &[step1, killed, step3]).is_err());
+        assert_eq!(value(&db), [1]);
+        let recovery = run(4, &[step1, step2, step3]).unwrap();
+        assert_eq!((recovery.created, recovery.migrated_from), (false, Some(2)));
+        assert_eq!(value(&db), [1, 2, 3]);
+        assert_eq!(run(4, &[step1, step2, step3]).unwrap(), Recovery::default());
+        assert_eq!(value(&db), [1, 2, 3]);
+    }
+
+    #[test]
+    fn blocks_without_a_schema_version_are_refused() {
+        let db = Memory::new();
+        let mut tx = db.write().unwrap();
+        tx.put(Table::CanonicalHeaders, &keys::number(0), &[1; 32])
+            .unwrap();
+        tx.commit().unwrap();
+        let refused = migrate(&db, 1, &[], &mut Recovery::default());
+        assert!(matches!(refused, Err(StoreError::Damaged(_))));
+    }
+}

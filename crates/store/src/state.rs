@@ -7,7 +7,7 @@ use crate::{
     keys,
     record::{decode_account, decode_value, encode_account, encode_value},
 };
-use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256};
+use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
 use core::ops::ControlFlow;
 use foggara_primitives::{AccountChange, AccountInfo, SourceError, StateDiff};
 use foggara_trie::{Nibbles, NodeSource, TrieUpdates};
@@ -89,17 +89,40 @@ pub(crate) fn write_diff(
     remember: Remember,
 ) -> Result<(), StoreError> {
     for (address, change) in &diff.accounts {
-        if let (Some(code), Some(info)) = (&change.new_code, &change.info)
-            && tx
-                .get(Table::Bytecodes, info.code_hash.as_slice())?
-                .is_none()
-        {
-            tx.put(Table::Bytecodes, info.code_hash.as_slice(), code)?;
-        }
+        write_code(tx, address, change)?;
         write_account(tx, address, change.info.as_ref(), remember)?;
         write_slots(tx, address, change, remember)?;
     }
     Ok(())
+}
+
+/// Writes new code, and sees to it that no account names code that is not there.
+fn write_code(
+    tx: &mut dyn WriteTx,
+    address: &Address,
+    change: &AccountChange,
+) -> Result<(), StoreError> {
+    let hash = match &change.info {
+        Some(info) if info.code_hash != KECCAK256_EMPTY => info.code_hash,
+        _ => return Ok(()),
+    };
+    if change.new_code.is_none()
+        && account(tx, *address)?.is_some_and(|before| before.code_hash == hash)
+    {
+        return Ok(());
+    }
+    if tx.get(Table::Bytecodes, hash.as_slice())?.is_some() {
+        return Ok(());
+    }
+    match &change.new_code {
+        Some(code) if keccak256(code) == hash => {
+            Ok(tx.put(Table::Bytecodes, hash.as_slice(), code)?)
+        }
+        _ => Err(damaged(
+            Table::Bytecodes,
+            format_args!("no code {hash} for {address}"),
+        )),
+    }
 }
 
 fn write_account(

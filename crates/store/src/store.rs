@@ -244,6 +244,18 @@ impl Store {
         self.read(|tx| chain::tx_by_hash(tx, hash))
     }
 
+    /// Whether a canonical block holds the transaction with this hash. One look-up.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the read failed.
+    pub fn has_tx(&self, hash: B256) -> Result<bool, StoreError> {
+        self.read(|tx| {
+            Ok(tx
+                .get(Table::TransactionHashNumbers, hash.as_slice())?
+                .is_some())
+        })
+    }
+
     /// Reference of the canonical block `n`, with its L1 origin.
     ///
     /// # Errors

@@ -54,6 +54,7 @@ pub struct RemovedBlock {
 
 /// What happened to the chain, told after the fsync that made it so.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "the queue is short, the match is plain")]
 #[non_exhaustive]
 pub enum StoreEvent {
     /// A block was appended.

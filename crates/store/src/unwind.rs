@@ -103,7 +103,9 @@ fn forget_safe_above(tx: &mut dyn WriteTx, new: &L2Ref) -> Result<(), StoreError
         tx.delete(table, &key)?;
         first = Some((key, row.l1_hash));
     }
-    let Some((key, l1_hash)) = first else { return Ok(()) };
+    let Some((key, l1_hash)) = first else {
+        return Ok(());
+    };
     // Genesis came from no L1 block.
     let is_genesis = match new.number.checked_sub(1) {
         Some(n) => chain::hash(tx, n)?.is_none(),
@@ -113,14 +115,24 @@ fn forget_safe_above(tx: &mut dyn WriteTx, new: &L2Ref) -> Result<(), StoreError
         return Ok(());
     }
     if last_safe(tx)?.is_none_or(|(_, row)| row.safe.number < new.number) {
-        tx.put(table, &key, &SafeAtL1 { l1_hash, safe: *new }.encode())?;
+        tx.put(
+            table,
+            &key,
+            &SafeAtL1 {
+                l1_hash,
+                safe: *new,
+            }
+            .encode(),
+        )?;
     }
     Ok(())
 }
 
 fn last_safe(tx: &dyn ReadTx) -> Result<Option<(Vec<u8>, SafeAtL1)>, StoreError> {
     let table = Table::FgSafeAtL1;
-    let Some((key, value)) = tx.seek_back(table, None)? else { return Ok(None) };
+    let Some((key, value)) = tx.seek_back(table, None)? else {
+        return Ok(None);
+    };
     let row = SafeAtL1::decode(&value).ok_or_else(|| chain::damaged(table, "does not decode"))?;
     Ok(Some((key.into_owned(), row)))
 }

@@ -231,3 +231,143 @@ impl NodeSource for StateView {
         Ok(self.read_node(owner, path)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Commit, Options, Store,
+        common::{Chain, address, archive, slot, stores},
+    };
+    use std::time::Duration;
+
+    const _: fn() = || {
+        fn is_shared<T: Send + Sync + Clone>() {}
+        is_shared::<StateView>();
+        is_shared::<Store>();
+        is_shared::<crate::Overlay>();
+    };
+
+    fn reads(view: &mut StateView, chain: &Chain, n: usize) {
+        let state = &chain.models[n].accounts;
+        for a in 0..12 {
+            let expected = state.get(&address(a));
+            assert_eq!(view.account(address(a)).unwrap(), expected.map(|e| e.0));
+            let value = expected
+                .and_then(|e| e.1.get(&slot(1)))
+                .copied()
+                .unwrap_or_default();
+            assert_eq!(view.storage(address(a), slot(1)).unwrap(), value);
+        }
+        let proof = view.prove(address(1), &[slot(1)]).unwrap();
+        foggara_trie::verify(view.state_root(), &proof).unwrap();
+        assert_eq!(view.block_hash(n as u64).unwrap(), chain.blocks[n].hash);
+    }
+
+    #[test]
+    fn a_view_that_is_too_old_goes_on_from_a_newer_snapshot() {
+        for (store, _dir) in stores(&archive()) {
+            let chain = Chain::random(50, 12);
+            chain.cut(6).write(&store);
+            let mut head = store.latest_view().unwrap();
+            let mut older = store.view_at(3).unwrap();
+            let mut proved = store.view_at(4).unwrap();
+            reads(&mut proved, &chain, 4);
+            for block in &chain.blocks[7..] {
+                store.commit(Commit::block(Arc::clone(block))).unwrap();
+            }
+            assert_eq!(
+                store.inner.readers.end_older_than(Duration::from_secs(60)),
+                0
+            );
+            assert_eq!(store.inner.readers.end_older_than(Duration::ZERO), 3);
+            reads(&mut head, &chain, 6);
+            reads(&mut older, &chain, 3);
+            reads(&mut proved, &chain, 4);
+            // A view of the head becomes one of the past and the other way round.
+            store.unwind(6, Commit::default()).unwrap();
+            store.inner.readers.end_older_than(Duration::ZERO);
+            reads(&mut head, &chain, 6);
+        }
+    }
+
+    #[test]
+    fn a_view_whose_block_is_gone_says_so() {
+        for (store, _dir) in stores(&Options {
+            history_window: Some(1),
+            ..Options::default()
+        }) {
+            let chain = Chain::random(51, 8);
+            chain.write(&store);
+            let mut gone = store.latest_view().unwrap();
+            let mut forgotten = store.view_at(6).unwrap();
+            let id = chain.id(7);
+            store.unwind(7, Commit::default()).unwrap();
+            let labels = Commit {
+                safe: Some(id),
+                finalized: Some(id),
+                ..Commit::default()
+            };
+            store.commit(labels).unwrap();
+            for _ in 0..3 {
+                // Forgetting goes a few blocks at a time.
+                let meta = vec![("x".into(), Some(Bytes::new()))];
+                store
+                    .commit(Commit {
+                        metadata: meta,
+                        ..Commit::default()
+                    })
+                    .unwrap();
+            }
+            reads(&mut gone, &chain, 8);
+            reads(&mut forgotten, &chain, 6);
+            store.inner.readers.end_older_than(Duration::ZERO);
+            let error = gone.account(address(1)).unwrap_err();
+            assert!(error.0.contains("no longer canonical"), "{error}");
+            assert!(
+                forgotten.account(address(1)).is_ok(),
+                "block 6 is the oldest that is kept"
+            );
+            assert!(matches!(
+                store.view_at(5),
+                Err(StoreError::Pruned { oldest: 6, .. })
+            ));
+        }
+    }
+
+    #[test]
+    fn ended_readers_give_their_pages_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = Store::open(dir.path(), archive()).unwrap();
+        Chain::random(1, 1).write(&store);
+        let rewrite = |n: u8| {
+            let blob = Bytes::from(vec![n; 1 << 20]);
+            store
+                .commit(Commit {
+                    blobs: vec![(B256::ZERO, 0, blob)],
+                    ..Commit::default()
+                })
+                .unwrap();
+            store.size_bytes().unwrap()
+        };
+        let mut held = store.latest_view().unwrap();
+        let grown = (0..20).map(rewrite).max().unwrap();
+        assert!(
+            grown > 20 << 20,
+            "a reader keeps every page of its time: {grown}"
+        );
+        assert_eq!(store.inner.readers.end_older_than(Duration::ZERO), 1);
+        let steady = (0..20).map(rewrite).max().unwrap();
+        assert!(steady < grown + (4 << 20), "{grown} grew to {steady}");
+        held.account(address(1)).unwrap();
+    }
+
+    #[test]
+    fn a_proof_that_would_undo_too_much_is_refused() {
+        let (store, _) = stores(&archive()).remove(0);
+        Chain::random(52, 12).write(&store);
+        let undo = |limit| store.read(|tx| history::reverse_diff(tx, 2, 12, limit));
+        assert_eq!(undo(3), Err(StoreError::TooFar { block: 2, limit: 3 }));
+        assert!(!undo(1_000).unwrap().is_empty());
+    }
+}

@@ -29,6 +29,9 @@ use std::sync::Arc;
 /// Prefix of the names in `Metadata` that are the store's own.
 const OWN_PREFIX: &str = "store.";
 
+/// Headers of L1 blocks that one commit forgets at most.
+const L1_FORGET_MAX: usize = 1_000;
+
 /// Heads under way in a transaction.
 pub(crate) struct Tip {
     pub(crate) heads: Heads,
@@ -405,6 +408,9 @@ fn write_labels(tx: &mut dyn WriteTx, tip: &mut Tip, batch: &Commit) -> Result<(
             delete_from(tx, table, l1.saturating_add(1))?;
         }
     }
+    if let Some(l1) = batch.l1_forget_below {
+        forget_l1_below(tx, l1)?;
+    }
     for block in &batch.l1_blocks {
         tx.put(
             Table::FgL1Blocks,
@@ -440,6 +446,21 @@ fn write_labels(tx: &mut dyn WriteTx, tip: &mut Tip, batch: &Commit) -> Result<(
             return Err(invalid(format!("block {} is not safe yet", id.number)));
         }
         tip.heads.finalized = canonical(tx, id)?;
+    }
+    Ok(())
+}
+
+fn forget_l1_below(tx: &mut dyn WriteTx, l1: u64) -> Result<(), StoreError> {
+    let mut found = Vec::new();
+    tx.walk(Table::FgL1Blocks, &[], &mut |key, _| {
+        if found.len() >= L1_FORGET_MAX || keys::leading_number(key).is_none_or(|n| n >= l1) {
+            return ControlFlow::Break(());
+        }
+        found.push(key.to_vec());
+        ControlFlow::Continue(())
+    })?;
+    for key in found {
+        tx.delete(Table::FgL1Blocks, &key)?;
     }
     Ok(())
 }

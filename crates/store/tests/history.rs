@@ -4,7 +4,11 @@
 //! change sets, and prove it against the root in the header; views taken before later commits must
 //! not notice them, and views that lived too long must go on as if nothing had happened.
 
-#![allow(missing_docs)]
+#![allow(
+    missing_docs,
+    clippy::cast_possible_truncation,
+    reason = "a test of small numbers"
+)]
 
 mod common;
 
@@ -20,10 +24,21 @@ fn assert_state(source: &mut impl StateSource, model: &Model, what: &str) {
     for a in 0..ADDRESSES {
         let address = address(a);
         let expected = model.accounts.get(&address);
-        assert_eq!(source.account(address).unwrap(), expected.map(|e| e.0), "{what}: {address}");
+        assert_eq!(
+            source.account(address).unwrap(),
+            expected.map(|e| e.0),
+            "{what}: {address}"
+        );
         for s in 0..SLOTS {
-            let value = expected.and_then(|e| e.1.get(&slot(s))).copied().unwrap_or_default();
-            assert_eq!(source.storage(address, slot(s)).unwrap(), value, "{what}: {address} {s}");
+            let value = expected
+                .and_then(|e| e.1.get(&slot(s)))
+                .copied()
+                .unwrap_or_default();
+            assert_eq!(
+                source.storage(address, slot(s)).unwrap(),
+                value,
+                "{what}: {address} {s}"
+            );
         }
         if let Some((info, _)) = expected {
             let code = source.code(info.code_hash).unwrap();
@@ -40,7 +55,10 @@ fn assert_proofs(view: &mut StateView, model: &Model) {
         let expected = model.accounts.get(&address(a));
         assert_eq!(proof.info, expected.map(|e| e.0));
         for (s, shown) in slots.iter().zip(&proof.storage) {
-            let value = expected.and_then(|e| e.1.get(s)).copied().unwrap_or_default();
+            let value = expected
+                .and_then(|e| e.1.get(s))
+                .copied()
+                .unwrap_or_default();
             assert_eq!((shown.slot, shown.value), (*s, value));
         }
     }
@@ -64,7 +82,10 @@ fn every_block_reads_and_proves_as_it_was() {
                     assert_eq!(view.block_hash(m).unwrap(), expected);
                 }
             }
-            assert!(matches!(store.view_at(26), Err(StoreError::UnknownBlock(26))));
+            assert!(matches!(
+                store.view_at(26),
+                Err(StoreError::UnknownBlock(26))
+            ));
         }
     }
 }
@@ -89,7 +110,10 @@ fn a_view_is_not_disturbed_by_later_commits_or_unwinding() {
 
 #[test]
 fn the_window_moves_with_the_chain_and_forgets_what_is_final() {
-    for (store, _dir) in stores(&Options { history_window: Some(5), ..Options::default() }) {
+    for (store, _dir) in stores(&Options {
+        history_window: Some(5),
+        ..Options::default()
+    }) {
         let chain = Chain::random(21, 40);
         init(&store, &chain.blocks[0]);
         for n in 1..=40 {
@@ -117,9 +141,15 @@ fn the_window_moves_with_the_chain_and_forgets_what_is_final() {
         }
         // Nothing is left of what was forgotten, in either table.
         let dump = common::dump(&store);
-        for table in [foggara_store::Table::AccountChangeSets, foggara_store::Table::StorageChangeSets]
-        {
-            assert!(dump[&table].keys().all(|key| key[..8] > 35u64.to_be_bytes()[..]));
+        for table in [
+            foggara_store::Table::AccountChangeSets,
+            foggara_store::Table::StorageChangeSets,
+        ] {
+            assert!(
+                dump[&table]
+                    .keys()
+                    .all(|key| key[..8] > 35u64.to_be_bytes()[..])
+            );
         }
         let marks = |table| dump[&table].len();
         use foggara_store::Table::{
@@ -141,7 +171,10 @@ fn an_overlay_reads_as_if_its_blocks_were_durable() {
         let mut overlay = Overlay::from(store.latest_view().unwrap());
         for n in 6..=12 {
             overlay.push(Arc::clone(&chain.blocks[n])).unwrap();
-            assert_eq!((overlay.tip(), overlay.state_root()), (chain.id(n), chain.models[n].root()));
+            assert_eq!(
+                (overlay.tip(), overlay.state_root()),
+                (chain.id(n), chain.models[n].root())
+            );
             assert_state(&mut overlay, &chain.models[n], &format!("overlay {n}"));
             assert_eq!(overlay.block_hash(n as u64).unwrap(), chain.id(n).hash);
             assert_eq!(overlay.block_hash(2).unwrap(), chain.id(2).hash);
@@ -170,7 +203,10 @@ fn an_overlay_reads_as_if_its_blocks_were_durable() {
 /// Withdrawals are proved for ever: by walking hashes from the root of any block, reorgs or not.
 #[test]
 fn message_passer_nodes_of_every_block_are_found_by_hash() {
-    for (store, _dir) in stores(&Options { history_window: Some(1), ..Options::default() }) {
+    for (store, _dir) in stores(&Options {
+        history_window: Some(1),
+        ..Options::default()
+    }) {
         let mut chain = Chain::random(41, 15);
         chain.write(&store);
         let mut rng = StdRng::seed_from_u64(4);
@@ -178,17 +214,29 @@ fn message_passer_nodes_of_every_block_are_found_by_hash() {
         chain = chain.cut(9);
         for _ in 0..6 {
             chain.grow(&mut rng);
-            store.commit(Commit::block(Arc::clone(chain.tip()))).unwrap();
+            store
+                .commit(Commit::block(Arc::clone(chain.tip())))
+                .unwrap();
         }
         let id = chain.id(15);
-        store.commit(Commit { safe: Some(id), finalized: Some(id), ..Commit::default() }).unwrap();
+        store
+            .commit(Commit {
+                safe: Some(id),
+                finalized: Some(id),
+                ..Commit::default()
+            })
+            .unwrap();
         for (n, model) in chain.models.iter().enumerate() {
             let root = store.passer_root(n as u64).unwrap().unwrap();
             assert_eq!(Some(root), chain.blocks[n].header.withdrawals_root);
             // Rebuild the storage trie of that block from nodes found by hash alone.
             let mut nodes = HashNodes::default();
             collect(&store, root, &mut nodes);
-            let slots = model.accounts.get(&MESSAGE_PASSER).map(|e| e.1.clone()).unwrap_or_default();
+            let slots = model
+                .accounts
+                .get(&MESSAGE_PASSER)
+                .map(|e| e.1.clone())
+                .unwrap_or_default();
             let mut full = chain.nodes[n].clone();
             let proof = foggara_trie::prove(
                 &mut full,
@@ -200,7 +248,10 @@ fn message_passer_nodes_of_every_block_are_found_by_hash() {
             for shown in proof.storage {
                 assert_ne!(shown.value, U256::ZERO);
                 for node in shown.proof {
-                    assert_eq!(nodes.0.get(&alloy_primitives::keccak256(&node)), Some(&node));
+                    assert_eq!(
+                        nodes.0.get(&alloy_primitives::keccak256(&node)),
+                        Some(&node)
+                    );
                 }
             }
         }
@@ -209,7 +260,9 @@ fn message_passer_nodes_of_every_block_are_found_by_hash() {
 
 /// Every node that can be reached from `hash`: any 32 bytes after `a0` may be a child's hash.
 fn collect(store: &Store, hash: B256, nodes: &mut HashNodes) {
-    let Some(node) = store.passer_node(hash).unwrap() else { return };
+    let Some(node) = store.passer_node(hash).unwrap() else {
+        return;
+    };
     for at in 0..node.len().saturating_sub(32) {
         if node[at] == 0xa0 {
             collect(store, B256::from_slice(&node[at + 1..at + 33]), nodes);

@@ -1,6 +1,10 @@
 //! Figures, not judgements: `cargo test -p foggara-store --test measure -- --ignored --nocapture`.
 
-#![allow(missing_docs)]
+#![allow(
+    missing_docs,
+    clippy::cast_possible_truncation,
+    reason = "a test of small numbers"
+)]
 
 mod common;
 
@@ -23,15 +27,24 @@ fn account(n: u64) -> Address {
 }
 
 fn info(nonce: u64) -> AccountInfo {
-    AccountInfo { nonce, balance: U256::from(10u64).pow(U256::from(21)), ..AccountInfo::default() }
+    AccountInfo {
+        nonce,
+        balance: U256::from(10u64).pow(U256::from(21)),
+        ..AccountInfo::default()
+    }
 }
 
 fn diff(accounts: impl Iterator<Item = u64>, nonce: u64) -> StateDiff {
     let change = |n| {
-        let change = AccountChange { info: Some(info(nonce)), ..AccountChange::default() };
+        let change = AccountChange {
+            info: Some(info(nonce)),
+            ..AccountChange::default()
+        };
         (account(n), change)
     };
-    StateDiff { accounts: accounts.map(change).collect() }
+    StateDiff {
+        accounts: accounts.map(change).collect(),
+    }
 }
 
 /// A block of 1,000 transfers between 300 senders and as many old and new receivers.
@@ -48,12 +61,20 @@ fn transfers(store: &Store, parent: &ExecutedBlock) -> ExecutedBlock {
 fn percentiles(mut times: Vec<Duration>) -> String {
     times.sort();
     let at = |p: usize| times[(times.len() - 1) * p / 100];
-    format!("p50 {:.2?}, p90 {:.2?}, max {:.2?}", at(50), at(90), at(100))
+    format!(
+        "p50 {:.2?}, p90 {:.2?}, max {:.2?}",
+        at(50),
+        at(90),
+        at(100)
+    )
 }
 
 fn rss_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS"))
+        .unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
@@ -63,7 +84,11 @@ fn disk_kib(path: &std::path::Path) -> u64 {
     entries
         .map(|entry| {
             let meta = entry.metadata().unwrap();
-            if meta.is_dir() { disk_kib(&entry.path()) } else { meta.blocks() / 2 }
+            if meta.is_dir() {
+                disk_kib(&entry.path())
+            } else {
+                meta.blocks() / 2
+            }
         })
         .sum()
 }
@@ -73,7 +98,13 @@ fn measure(name: &str, store: &Store) {
     init(store, &parent);
     // No view may be left open here: it would keep every later commit from using pages again.
     let mut overlay = Overlay::from(store.latest_view().unwrap());
-    let block = Arc::new(seal(&mut overlay, Some(&parent), diff(0..ACCOUNTS, 0), 0, 0));
+    let block = Arc::new(seal(
+        &mut overlay,
+        Some(&parent),
+        diff(0..ACCOUNTS, 0),
+        0,
+        0,
+    ));
     drop(overlay);
     store.commit(Commit::block(Arc::clone(&block))).unwrap();
     parent = block;
@@ -90,13 +121,28 @@ fn measure(name: &str, store: &Store) {
         drop(view);
         parent = block;
     }
-    println!("{name}: commit of {TRANSFERS} transfers: {}", percentiles(commits));
-    println!("{name}: size after them {} KiB", store.size_bytes().unwrap() / 1024);
-    println!("{name}: diff, tries and block made for it: {}", percentiles(tries));
+    println!(
+        "{name}: commit of {TRANSFERS} transfers: {}",
+        percentiles(commits)
+    );
+    println!(
+        "{name}: size after them {} KiB",
+        store.size_bytes().unwrap() / 1024
+    );
+    println!(
+        "{name}: diff, tries and block made for it: {}",
+        percentiles(tries)
+    );
     let empties: Vec<Duration> = (0..30)
         .map(|_| {
             let mut overlay = Overlay::from(store.latest_view().unwrap());
-            let block = Arc::new(seal(&mut overlay, Some(&parent), StateDiff::default(), 1, 0));
+            let block = Arc::new(seal(
+                &mut overlay,
+                Some(&parent),
+                StateDiff::default(),
+                1,
+                0,
+            ));
             parent = Arc::clone(&block);
             let start = Instant::now();
             store.commit(Commit::block(block)).unwrap();
@@ -111,21 +157,36 @@ fn measure(name: &str, store: &Store) {
     let mut view = store.latest_view().unwrap();
     let start = Instant::now();
     for i in 0..READS {
-        black_box(view.account(addresses[(i * 7_919 % ACCOUNTS) as usize]).unwrap());
+        black_box(
+            view.account(addresses[(i * 7_919 % ACCOUNTS) as usize])
+                .unwrap(),
+        );
     }
     println!("{name}: account at the head: {:.2} us", per(start, READS));
     let start = Instant::now();
     for i in 0..READS {
         let slot = B256::with_last_byte(i as u8);
-        black_box(view.storage(addresses[(i * 7_919 % ACCOUNTS) as usize], slot).unwrap());
+        black_box(
+            view.storage(addresses[(i * 7_919 % ACCOUNTS) as usize], slot)
+                .unwrap(),
+        );
     }
-    println!("{name}: slot at the head (unset): {:.2} us", per(start, READS));
+    println!(
+        "{name}: slot at the head (unset): {:.2} us",
+        per(start, READS)
+    );
     let mut old = store.view_at(15).unwrap();
     let start = Instant::now();
     for i in 0..READS {
-        black_box(old.account(addresses[(i * 7_919 % ACCOUNTS) as usize]).unwrap());
+        black_box(
+            old.account(addresses[(i * 7_919 % ACCOUNTS) as usize])
+                .unwrap(),
+        );
     }
-    println!("{name}: account 46 blocks back: {:.2} us", per(start, READS));
+    println!(
+        "{name}: account 46 blocks back: {:.2} us",
+        per(start, READS)
+    );
     let start = Instant::now();
     for _ in 0..50_000 {
         black_box(store.latest_view().unwrap());
@@ -135,10 +196,16 @@ fn measure(name: &str, store: &Store) {
     for i in 0..50_000u64 {
         black_box(store.header(i % 60).unwrap());
     }
-    println!("{name}: a header, hash checked: {:.2} us", per(start, 50_000));
+    println!(
+        "{name}: a header, hash checked: {:.2} us",
+        per(start, 50_000)
+    );
     let start = Instant::now();
     old.prove(addresses[5], &[]).unwrap();
-    println!("{name}: first proof 46 blocks back: {:.2?}", start.elapsed());
+    println!(
+        "{name}: first proof 46 blocks back: {:.2?}",
+        start.elapsed()
+    );
     let start = Instant::now();
     store.unwind(21, Commit::default()).unwrap();
     println!("{name}: unwinding 40 blocks: {:.2?}", start.elapsed());
@@ -166,8 +233,10 @@ fn figures() {
     let (store, _) = Store::open(empty.path(), Options::default()).unwrap();
     let opened = start.elapsed();
     let rss = rss_kib().saturating_sub(before);
-    println!("mdbx: empty store opened in {opened:.2?}, {rss} KiB resident, {} KiB on disk",
-        disk_kib(empty.path()));
+    println!(
+        "mdbx: empty store opened in {opened:.2?}, {rss} KiB resident, {} KiB on disk",
+        disk_kib(empty.path())
+    );
     drop(store);
     let start = Instant::now();
     let (store, _) = Store::open(empty.path(), Options::default()).unwrap();
@@ -176,9 +245,16 @@ fn figures() {
     measure("memory", &Store::in_memory_with(archive()));
     let (store, _) = Store::open(dir.path(), archive()).unwrap();
     measure("mdbx", &store);
-    println!("mdbx: {} KiB on disk, {} KiB resident in all", disk_kib(dir.path()), rss_kib());
+    println!(
+        "mdbx: {} KiB on disk, {} KiB resident in all",
+        disk_kib(dir.path()),
+        rss_kib()
+    );
     drop(store);
     let start = Instant::now();
     drop(Store::open(dir.path(), archive()).unwrap());
-    println!("mdbx: opened again with 22 blocks to check in {:.2?}", start.elapsed());
+    println!(
+        "mdbx: opened again with 22 blocks to check in {:.2?}",
+        start.elapsed()
+    );
 }

@@ -5,7 +5,11 @@
 //! and stay equal when both go on along another branch. Then the reorganisation is told to whoever
 //! listens, and what must not be unwound is refused.
 
-#![allow(missing_docs)]
+#![allow(
+    missing_docs,
+    clippy::cast_possible_truncation,
+    reason = "a test of small numbers"
+)]
 
 mod common;
 
@@ -22,12 +26,21 @@ fn write(store: &Store, chain: &Chain, blocks: std::ops::RangeInclusive<usize>, 
         let id = chain.id(n);
         let number = n as u64;
         let mut batch = Commit::block(Arc::clone(&chain.blocks[n]));
-        batch.posted.push((number, Some(Posted { l1_block: number, ..Posted::default() })));
+        batch.posted.push((
+            number,
+            Some(Posted {
+                l1_block: number,
+                ..Posted::default()
+            }),
+        ));
         store.commit(batch).unwrap();
         if n > safe_to {
             continue;
         }
-        let l1 = BlockId { hash: B256::repeat_byte(n as u8 / 2), number: 1_000 + number / 2 };
+        let l1 = BlockId {
+            hash: B256::repeat_byte(n as u8 / 2),
+            number: 1_000 + number / 2,
+        };
         store
             .commit(Commit {
                 cursors: vec![(number, cursor(number))],
@@ -65,15 +78,26 @@ fn unwinding_equals_never_having_executed() {
                     init(never, &chain.blocks[0]);
                     write(never, &chain, 1..=to, to);
                 }
-                assert_same(ran, never, &format!("after unwinding {count} to {to}, seed {seed}"));
+                assert_same(
+                    ran,
+                    never,
+                    &format!("after unwinding {count} to {to}, seed {seed}"),
+                );
             }
         }
         for (store, _) in ran.iter().chain(&never) {
             write(store, &branch, to + 1..=to + 5, to + 3);
         }
         for (store, _) in ran.iter().chain(&never) {
-            assert_same(store, &never[0].0, &format!("on the other branch, seed {seed}"));
-            assert_eq!(branch.tip().header.state_root, branch.models.last().unwrap().root());
+            assert_same(
+                store,
+                &never[0].0,
+                &format!("on the other branch, seed {seed}"),
+            );
+            assert_eq!(
+                branch.tip().header.state_root,
+                branch.models.last().unwrap().root()
+            );
         }
     }
 }
@@ -92,9 +116,15 @@ fn a_reorg_is_one_transaction_and_is_told_in_order() {
         chain = chain.cut(3);
         chain.grow(&mut rng);
         chain.grow(&mut rng);
-        let batch = Commit { blocks: chain.blocks[4..].to_vec(), ..Commit::default() };
+        let batch = Commit {
+            blocks: chain.blocks[4..].to_vec(),
+            ..Commit::default()
+        };
         let removed = store.unwind(3, batch).unwrap();
-        assert_eq!(removed.iter().map(|b| b.header.number).collect::<Vec<_>>(), [4, 5, 6]);
+        assert_eq!(
+            removed.iter().map(|b| b.header.number).collect::<Vec<_>>(),
+            [4, 5, 6]
+        );
         match events.try_recv().unwrap() {
             StoreEvent::Reorg { to, removed } => {
                 assert_eq!(to, chain.id(3));
@@ -122,7 +152,12 @@ fn a_reorg_is_one_transaction_and_is_told_in_order() {
         assert!(store.block_by_hash(old.blocks[5].hash).unwrap().is_none());
         for block in &old.blocks[4..] {
             for raw in &block.transactions {
-                assert!(store.tx_by_hash(alloy_primitives::keccak256(raw)).unwrap().is_none());
+                assert!(
+                    store
+                        .tx_by_hash(alloy_primitives::keccak256(raw))
+                        .unwrap()
+                        .is_none()
+                );
             }
         }
     }
@@ -145,21 +180,40 @@ fn a_refused_reorg_changes_nothing() {
 
 #[test]
 fn what_is_final_or_unknown_or_forgotten_is_not_unwound() {
-    for (store, _dir) in stores(&Options { history_window: Some(2), ..Options::default() }) {
+    for (store, _dir) in stores(&Options {
+        history_window: Some(2),
+        ..Options::default()
+    }) {
         let chain = Chain::random(9, 12);
         chain.write(&store);
         let id = chain.id(4);
-        let labels = Commit { safe: Some(id), finalized: Some(id), ..Commit::default() };
+        let labels = Commit {
+            safe: Some(id),
+            finalized: Some(id),
+            ..Commit::default()
+        };
         store.commit(labels).unwrap();
         assert_eq!(
             store.unwind(3, Commit::default()),
-            Err(CommitError::BelowFinalized { to: 3, finalized: 4 })
+            Err(CommitError::BelowFinalized {
+                to: 3,
+                finalized: 4
+            })
         );
-        assert!(matches!(store.unwind(13, Commit::default()), Err(CommitError::Invalid(_))));
+        assert!(matches!(
+            store.unwind(13, Commit::default()),
+            Err(CommitError::Invalid(_))
+        ));
         assert_eq!(store.unwind(12, Commit::default()), Ok(vec![]));
         // The window is two blocks, but nothing above the finalized one is forgotten.
         assert_eq!(store.oldest_state().unwrap(), 4);
-        assert!(matches!(store.view_at(3), Err(StoreError::Pruned { block: 3, oldest: 4 })));
+        assert!(matches!(
+            store.view_at(3),
+            Err(StoreError::Pruned {
+                block: 3,
+                oldest: 4
+            })
+        ));
         assert_eq!(store.unwind(4, Commit::default()).unwrap().len(), 8);
         assert_eq!(store.heads().unsafe_.id(), id);
     }
@@ -172,7 +226,10 @@ fn labels_fall_with_the_chain() {
         init(&store, &chain.blocks[0]);
         write(&store, &chain, 1..=8, 6);
         assert_eq!(store.heads().safe.id(), chain.id(6));
-        assert_eq!(store.safe_at_l1(1_003).unwrap().unwrap().1.id(), chain.id(6));
+        assert_eq!(
+            store.safe_at_l1(1_003).unwrap().unwrap().1.id(),
+            chain.id(6)
+        );
         store.unwind(4, Commit::default()).unwrap();
         assert_eq!(store.heads().safe.id(), chain.id(4));
         assert!(store.cursor(5).unwrap().is_none());
@@ -186,6 +243,9 @@ fn labels_fall_with_the_chain() {
             ..Commit::default()
         };
         store.commit(meta).unwrap();
-        assert_eq!(store.metadata("batcher.x").unwrap().unwrap(), Bytes::from_static(b"1"));
+        assert_eq!(
+            store.metadata("batcher.x").unwrap().unwrap(),
+            Bytes::from_static(b"1")
+        );
     }
 }

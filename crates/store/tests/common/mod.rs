@@ -1,5 +1,11 @@
 //! A small chain of random changes, and a naive model of its state beside it.
-#![allow(dead_code, missing_docs, unreachable_pub, reason = "each test file uses a part of it")]
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::cast_possible_truncation,
+    reason = "each test file uses a part of it"
+)]
 
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
@@ -62,7 +68,11 @@ impl Model {
 }
 
 pub fn address(n: u8) -> Address {
-    if n == 0 { MESSAGE_PASSER } else { Address::repeat_byte(n) }
+    if n == 0 {
+        MESSAGE_PASSER
+    } else {
+        Address::repeat_byte(n)
+    }
 }
 
 pub fn slot(n: u8) -> B256 {
@@ -97,8 +107,14 @@ pub fn random_diff(rng: &mut StdRng, model: &Model) -> StateDiff {
         change.info = Some(info);
         change.storage_wiped = old.is_some() && rng.random_ratio(1, 8);
         for _ in 0..rng.random_range(0..5) {
-            let value = if rng.random_ratio(1, 3) { 0 } else { rng.random::<u64>() };
-            change.storage.insert(slot(rng.random_range(0..SLOTS)), U256::from(value));
+            let value = if rng.random_ratio(1, 3) {
+                0
+            } else {
+                rng.random::<u64>()
+            };
+            change
+                .storage
+                .insert(slot(rng.random_range(0..SLOTS)), U256::from(value));
         }
         diff.accounts.insert(address, change);
     }
@@ -115,9 +131,15 @@ pub fn seal(
 ) -> ExecutedBlock {
     let number = parent.map_or(0, |p| p.header.number + 1);
     let parent_root = parent.map_or(EMPTY_ROOT_HASH, |p| p.header.state_root);
-    let TrieOutcome { root, updates, storage_roots } = apply(nodes, parent_root, &diff).unwrap();
+    let TrieOutcome {
+        root,
+        updates,
+        storage_roots,
+    } = apply(nodes, parent_root, &diff).unwrap();
     let passer = storage_roots.get(&MESSAGE_PASSER).copied();
-    let before = parent.and_then(|p| p.header.withdrawals_root).unwrap_or(EMPTY_ROOT_HASH);
+    let before = parent
+        .and_then(|p| p.header.withdrawals_root)
+        .unwrap_or(EMPTY_ROOT_HASH);
     let header = Header {
         number,
         parent_hash: parent.map_or(B256::ZERO, |p| p.hash),
@@ -142,7 +164,10 @@ pub fn seal(
             number,
             parent_hash: header.parent_hash,
             timestamp: header.timestamp,
-            l1_origin: BlockId { hash: B256::repeat_byte(0xee), number: 100 + number / 4 },
+            l1_origin: BlockId {
+                hash: B256::repeat_byte(0xee),
+                number: 100 + number / 4,
+            },
             sequence_number: number % 4,
         }),
         transactions: (0..txs).map(|i| bytes(2, i)).collect(),
@@ -190,7 +215,11 @@ impl Chain {
         let mut model = Model::default();
         model.apply(&block.diff);
         nodes.apply(&block.trie);
-        Self { blocks: vec![Arc::new(block)], models: vec![model], nodes: vec![nodes] }
+        Self {
+            blocks: vec![Arc::new(block)],
+            models: vec![model],
+            nodes: vec![nodes],
+        }
     }
 
     /// A genesis and `count` random blocks.
@@ -230,7 +259,10 @@ impl Chain {
     }
 
     pub fn id(&self, n: usize) -> BlockId {
-        BlockId { hash: self.blocks[n].hash, number: n as u64 }
+        BlockId {
+            hash: self.blocks[n].hash,
+            number: n as u64,
+        }
     }
 
     /// Writes genesis and every block to a store.
@@ -250,18 +282,28 @@ pub fn init(store: &Store, genesis: &ExecutedBlock) {
 
 /// A cursor that is told from others by its number.
 pub fn cursor(n: u64) -> Cursor {
-    Cursor { l1_number: n, l1_hash: B256::repeat_byte(9), ..Cursor::default() }
+    Cursor {
+        l1_number: n,
+        l1_hash: B256::repeat_byte(9),
+        ..Cursor::default()
+    }
 }
 
 pub fn archive() -> Options {
-    Options { history_window: None, ..Options::default() }
+    Options {
+        history_window: None,
+        ..Options::default()
+    }
 }
 
 /// A store of each engine.
 pub fn stores(options: &Options) -> Vec<(Store, Option<tempfile::TempDir>)> {
     let dir = tempfile::tempdir().unwrap();
     let durable = Store::open(dir.path(), options.clone()).unwrap().0;
-    vec![(Store::in_memory_with(options.clone()), None), (durable, Some(dir))]
+    vec![
+        (Store::in_memory_with(options.clone()), None),
+        (durable, Some(dir)),
+    ]
 }
 
 pub type Dump = BTreeMap<Table, BTreeMap<Vec<u8>, Vec<u8>>>;
@@ -285,9 +327,9 @@ pub fn dump(store: &Store) -> Dump {
             .unwrap();
     }
     // A memory store has no schema row: it is never opened again.
-    out.entry(Table::Metadata).or_default().retain(|key, _| {
-        !key.starts_with(b"store.schema") && !key.starts_with(b"store.release")
-    });
+    out.entry(Table::Metadata)
+        .or_default()
+        .retain(|key, _| !key.starts_with(b"store.schema") && !key.starts_with(b"store.release"));
     out
 }
 
@@ -300,7 +342,12 @@ pub fn assert_same(a: &Store, b: &Store, when: &str) {
         for key in keys {
             let show = |row: Option<&Vec<u8>>| row.map(hex::encode);
             let (left, right) = (show(rows.get(key)), show(other.get(key)));
-            assert_eq!(left, right, "{table} differs {when} at {}", hex::encode(key));
+            assert_eq!(
+                left,
+                right,
+                "{table} differs {when} at {}",
+                hex::encode(key)
+            );
         }
     }
 }

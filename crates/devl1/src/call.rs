@@ -177,6 +177,6 @@ fn halt_words(reason: &str) -> String {
     if reason.starts_with("OutOfGas") {
         "out of gas".into()
     } else {
-        format!("{reason}")
+        reason.to_owned()
     }
 }

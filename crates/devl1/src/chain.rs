@@ -59,7 +59,7 @@ impl DevL1 {
             ..Options::default()
         };
         let store = match &config.dir {
-            Some(dir) => Store::open(&dir.join("chain"), options)?.0,
+            Some(dir) => Store::open(dir.join("chain"), options)?.0,
             None => Store::in_memory_with(options),
         };
         let time = if store.is_initialised() {

@@ -98,6 +98,15 @@ async fn many_transactions_land_in_order_and_become_final() {
     assert_eq!(inbox(&l1).await, expected);
 }
 
+/// Mines until what has landed may be followed by the other kind.
+async fn confirm(l1: &DevL1, sender: &mut TxManager) {
+    for _ in 0..=TxManagerConfig::dev().confirmations {
+        l1.mine().unwrap();
+        sender.tick().await.unwrap();
+    }
+    assert_eq!(sender.kind_in_flight(), None);
+}
+
 #[tokio::test]
 async fn what_is_in_flight_is_bounded_and_of_one_kind() {
     let l1 = chain();
@@ -115,12 +124,20 @@ async fn what_is_in_flight_is_bounded_and_of_one_kind() {
     sender.tick().await.unwrap();
     l1.mine().unwrap();
     assert_eq!(landed(&sender.tick().await.unwrap()).len(), 6);
+    confirm(&l1, &mut sender).await;
     sender.submit(blobs("first")).unwrap();
     assert_eq!(sender.submit(data("other")), Err(SubmitError::OtherKind));
     sender.tick().await.unwrap();
     assert_eq!(sender.submit(data("still")), Err(SubmitError::OtherKind));
     l1.mine().unwrap();
     assert_eq!(landed(&sender.tick().await.unwrap()), [TxId(6)]);
+    assert_eq!(
+        sender.submit(data("not confirmed")),
+        Err(SubmitError::OtherKind)
+    );
+    sender.submit(blobs("the same kind may go on")).unwrap();
+    sender.tick().await.unwrap();
+    confirm(&l1, &mut sender).await;
     sender.submit(data("now")).unwrap();
     for wrong in [vec![], vec![Bytes::new()], vec![blob(b"x"); 7]] {
         let request = TxRequest::data(INBOX, TxPayload::Blobs(wrong));

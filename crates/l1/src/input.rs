@@ -31,7 +31,11 @@ pub async fn fetch_input(
     let mut after = *sys;
     let skipped = apply_config_updates(&mut after, &input.config_updates);
     if skipped > 0 {
-        tracing::warn!(block = block.header.number, skipped, "l1.config_update.malformed");
+        tracing::warn!(
+            block = block.header.number,
+            skipped,
+            "l1.config_update.malformed"
+        );
     }
     input.payloads = payloads(client, &spec.rollup, &block, &after).await?;
     *sys = after;
@@ -48,7 +52,9 @@ pub async fn fetch_events(
     spec: &ChainSpec,
     at: impl Into<BlockAt>,
 ) -> Result<L1Input, L1Error> {
-    read(client, &spec.rollup, at.into()).await.map(|(_, input)| input)
+    read(client, &spec.rollup, at.into())
+        .await
+        .map(|(_, input)| input)
 }
 
 async fn read(
@@ -57,11 +63,15 @@ async fn read(
     at: BlockAt,
 ) -> Result<(L1Block, L1Input), L1Error> {
     let block = client.block(at).await?.ok_or_else(|| match at {
-        BlockAt::Number(number) => L1Error::NotFound { what: format!("block {number}") },
+        BlockAt::Number(number) => L1Error::NotFound {
+            what: format!("block {number}"),
+        },
         BlockAt::Hash(hash) => L1Error::Reorged { hash },
     })?;
-    let mut input =
-        L1Input { header: L1Header::new(&block.header, block.hash), ..Default::default() };
+    let mut input = L1Input {
+        header: L1Header::new(&block.header, block.hash),
+        ..Default::default()
+    };
     if bloom_may_concern(rollup, &block.header.logs_bloom) {
         let receipts = client.receipts(&block).await?;
         let events = receipts.iter().map(|receipt| {
@@ -86,12 +96,19 @@ async fn payloads(
     sys: &SystemConfig,
 ) -> Result<Vec<Payload>, L1Error> {
     let is_batch = |tx: &&L1Tx| {
-        let known = tx.envelope().filter(|tx| !matches!(tx, TxEnvelope::Eip7702(_)));
+        let known = tx
+            .envelope()
+            .filter(|tx| !matches!(tx, TxEnvelope::Eip7702(_)));
         known.is_some_and(|envelope| envelope.to() == Some(rollup.batch_inbox_address))
             && tx.sender() == Some(sys.batcher)
     };
     let mut places = Vec::new();
-    for tx in block.transactions.iter().filter(is_batch).filter_map(L1Tx::envelope) {
+    for tx in block
+        .transactions
+        .iter()
+        .filter(is_batch)
+        .filter_map(L1Tx::envelope)
+    {
         match tx.blob_versioned_hashes() {
             Some(hashes) => places.extend(hashes.iter().copied().map(Place::Blob)),
             None => places.push(Place::Calldata(tx.input().clone())),
@@ -111,7 +128,10 @@ async fn payloads(
         wanted => client.blobs(block.l1_ref(), wanted).await?,
     };
     let blob = |hash: &B256| {
-        let found = wanted.binary_search(hash).ok().and_then(|index| blobs.get(index));
+        let found = wanted
+            .binary_search(hash)
+            .ok()
+            .and_then(|index| blobs.get(index));
         found.cloned().ok_or(L1Error::BlobsMissing {
             block: block.header.number,
             missing: 1,

@@ -16,7 +16,7 @@ pub use client::{
 pub use error::{L1Error, Rejection};
 pub use foggara_derive::Severity;
 pub use follower::{Follower, FollowerConfig, L1Event};
-pub use http::{HttpL1, HttpL1Config};
+pub use http::{HttpL1, HttpL1Config, LocalBlobs};
 pub use input::{fetch_events, fetch_input};
 pub use tx::{
     Fees, Intent, IntentError, IntentLog, NoLog, SubmitError, TxEvent, TxFailure, TxId, TxKind,

@@ -143,11 +143,14 @@ impl Beacon {
 }
 
 /// Keeps the blobs whose versioned hash is wanted; a server may send others.
-async fn keep(
+pub(super) async fn keep(
     blobs: Vec<Bytes>,
     wanted: &[B256],
     found: &mut BTreeMap<B256, Bytes>,
 ) -> Result<(), L1Error> {
+    if blobs.is_empty() {
+        return Ok(());
+    }
     let hashed = tokio::task::spawn_blocking(move || {
         let hash = |blob: Bytes| Some((versioned_hash(&blob).ok()?, blob));
         let whole = |blob: &Bytes| blob.len() == BLOB_SIZE;

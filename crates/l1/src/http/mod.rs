@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use foggara_primitives::{BlockId, L1Ref};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 /// Where an L1 is and how long it is waited for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,11 +62,26 @@ impl HttpL1Config {
     }
 }
 
+/// Blobs that this node has kept, by versioned hash. What it gives is checked like a server's.
+pub type LocalBlobs = Arc<dyn Fn(B256) -> Option<Bytes> + Send + Sync>;
+
 /// An L1 by URL.
-#[derive(Debug)]
 pub struct HttpL1 {
     server: Server,
     beacons: Vec<Beacon>,
+    local: Option<LocalBlobs>,
+}
+
+impl fmt::Debug for HttpL1 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            server, beacons, ..
+        } = self;
+        f.debug_struct("HttpL1")
+            .field("server", server)
+            .field("beacons", beacons)
+            .finish()
+    }
 }
 
 #[derive(Deserialize)]
@@ -132,7 +147,15 @@ impl HttpL1 {
         Ok(Self {
             server: Server::new(&config.url, bounds)?,
             beacons,
+            local: None,
         })
+    }
+
+    /// With blobs of our own as the last source, for when every server has dropped them.
+    #[must_use]
+    pub fn with_local_blobs(mut self, local: LocalBlobs) -> Self {
+        self.local = Some(local);
+        self
     }
 
     async fn need<T: serde::de::DeserializeOwned>(
@@ -311,6 +334,11 @@ impl L1Client for HttpL1 {
             if hashes.iter().all(|hash| found.contains_key(hash)) {
                 break;
             }
+        }
+        if let Some(local) = &self.local {
+            let kept = hashes.iter().filter(|hash| !found.contains_key(*hash));
+            let kept: Vec<Bytes> = kept.filter_map(|hash| local(*hash)).collect();
+            beacon::keep(kept, hashes, &mut found).await?;
         }
         let missing: Vec<_> = hashes
             .iter()

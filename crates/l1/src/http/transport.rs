@@ -152,7 +152,10 @@ impl Server {
             let error = match self.once(what, request()).await {
                 Ok((status, _)) if status_is_passing(status) && left > 0 => None,
                 Ok(answer) => return Ok(answer),
-                Err(error @ L1Error::TooLarge { .. }) => return Err(error),
+                // Waiting again as long would not help whoever waits.
+                Err(error @ (L1Error::TooLarge { .. } | L1Error::Timeout { .. })) => {
+                    return Err(error);
+                }
                 Err(error) => Some(error),
             };
             if let (Some(error), 0) = (error, left) {

@@ -70,7 +70,11 @@ pub(super) fn sign(
     sidecar: Option<&BlobTransactionSidecarVariant>,
     draft: &Draft,
 ) -> Result<Signed, L1Error> {
-    let Draft { chain_id, nonce, fees } = draft.clone();
+    let Draft {
+        chain_id,
+        nonce,
+        fees,
+    } = draft.clone();
     let envelope: TxEnvelope = match (&request.payload, sidecar) {
         (TxPayload::Blobs(_), Some(sidecar)) => {
             let tx = TxEip4844 {
@@ -108,14 +112,19 @@ pub(super) fn sign(
             tx.into_signed(signature).into()
         }
     };
-    Ok(Signed { tx_hash: *envelope.tx_hash(), raw: envelope.encoded_2718().into() })
+    Ok(Signed {
+        tx_hash: *envelope.tx_hash(),
+        raw: envelope.encoded_2718().into(),
+    })
 }
 
 fn signature(
     signer: &PrivateKeySigner,
     hash: B256,
 ) -> Result<alloy_primitives::Signature, L1Error> {
-    signer.sign_hash_sync(&hash).map_err(|error| L1Error::Signer(error.to_string()))
+    signer
+        .sign_hash_sync(&hash)
+        .map_err(|error| L1Error::Signer(error.to_string()))
 }
 
 #[cfg(test)]

@@ -9,6 +9,9 @@ pub struct TxManagerConfig {
     pub in_flight_max: usize,
     /// Landed transactions that are watched until final, at most.
     pub watched_max: usize,
+    /// Blocks upon a landed transaction before one of the other kind (blob or not) is taken: a reorg
+    /// that drops the first must not find the second in its way.
+    pub confirmations: u64,
     /// Without inclusion for this long, fees are raised.
     pub bump_after: Duration,
     /// Without inclusion for this long at the highest fee, the same bytes are sent again.
@@ -33,6 +36,7 @@ impl TxManagerConfig {
         Self {
             in_flight_max: 6,
             watched_max: 1_024,
+            confirmations: 10,
             bump_after: Duration::from_secs(48),
             resend_after: Duration::from_secs(120),
             max_fee_cap: 500_000_000_000,
@@ -47,6 +51,7 @@ impl TxManagerConfig {
     /// For a development L1 with blocks of a second.
     pub const fn dev() -> Self {
         Self {
+            confirmations: 4,
             bump_after: Duration::from_secs(6),
             resend_after: Duration::from_secs(10),
             ..Self::public()

@@ -15,7 +15,9 @@ mod config;
 mod fees;
 mod intent;
 mod manager;
+mod send;
 mod types;
+mod watch;
 
 pub use config::TxManagerConfig;
 pub use fees::Fees;

@@ -72,8 +72,8 @@ pub enum SubmitError {
         /// Allowed.
         max: usize,
     },
-    /// Transactions of the other kind are in flight.
-    #[error("transactions of the other kind are in flight")]
+    /// Transactions of the other kind are in flight, or have landed with too few blocks upon them.
+    #[error("transactions of the other kind are in flight or not yet confirmed")]
     OtherKind,
     /// A blob transaction carries one to six blobs of 131,072 bytes.
     #[error("{0}")]

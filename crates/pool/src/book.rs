@@ -195,7 +195,7 @@ impl Book {
         if let Some(old) = old {
             removed.push((old.tx, DropReason::Replaced { by: hash }));
         }
-        self.evict(&victims, now_ms, &mut removed);
+        self.evict(victims, now_ms, &mut removed);
         Ok(removed)
     }
 
@@ -225,7 +225,7 @@ impl Book {
     pub(crate) fn remove(&mut self, hash: &B256, now_ms: u64) -> Option<Arc<PoolTx>> {
         let (sender, nonce) = *self.places.get(hash)?;
         let entry = self.take(&sender, nonce, now_ms)?;
-        self.judge(&sender, nonce, now_ms, false);
+        self.judge_around(&entry.tx, now_ms);
         Some(entry.tx)
     }
 
@@ -279,7 +279,7 @@ impl Book {
     pub(crate) fn enforce(&mut self, now_ms: u64) -> Removed {
         let mut removed = Removed::new();
         let victims = self.victims();
-        self.evict(&victims, now_ms, &mut removed);
+        self.evict(victims, now_ms, &mut removed);
         removed
     }
 
@@ -419,7 +419,7 @@ impl Book {
         for authority in &tx.authorities {
             *self.authorities.entry(*authority).or_default() += 1;
         }
-        self.judge(&tx.sender, tx.nonce, now_ms, false);
+        self.judge_around(old.as_ref().map_or(&tx, |old| &old.tx), now_ms);
         for authority in &tx.authorities {
             self.judge(authority, 0, now_ms, true);
         }
@@ -464,6 +464,13 @@ impl Book {
                 self.remove(hash, now_ms);
             }
         }
+    }
+
+    /// Decides again what a change at the place of `tx` can have moved: what is behind it, or all of
+    /// its sender's if it authorizes its own sender.
+    fn judge_around(&mut self, tx: &PoolTx, now_ms: u64) {
+        let own = tx.authorities.contains(&tx.sender);
+        self.judge(&tx.sender, if own { 0 } else { tx.nonce }, now_ms, own);
     }
 
     /// Decides again what of a sender is executable, from a nonce on.
@@ -593,12 +600,17 @@ impl Book {
             .map(|rank| rank.bottleneck)
     }
 
-    fn evict(&mut self, victims: &[Vec<Rank>; 2], now_ms: u64, removed: &mut Removed) {
-        for rank in victims.iter().flatten() {
-            if let Some(entry) = self.take(&rank.sender, rank.nonce, now_ms) {
-                self.judge(&rank.sender, rank.nonce, now_ms, false);
-                removed.push((entry.tx, DropReason::Evicted));
+    /// Evicts what was chosen. That can end the authorization that held another sender back to one
+    /// transaction, so it goes on until the limits hold.
+    fn evict(&mut self, mut victims: [Vec<Rank>; 2], now_ms: u64, removed: &mut Removed) {
+        while victims.iter().any(|part| !part.is_empty()) {
+            for rank in victims.iter().flatten() {
+                if let Some(entry) = self.take(&rank.sender, rank.nonce, now_ms) {
+                    self.judge_around(&entry.tx, now_ms);
+                    removed.push((entry.tx, DropReason::Evicted));
+                }
             }
+            victims = self.victims();
         }
     }
 }

@@ -13,6 +13,8 @@ mod pool;
 mod queue;
 mod recover;
 mod state;
+#[cfg(test)]
+mod tests;
 mod tx;
 mod view;
 mod workers;

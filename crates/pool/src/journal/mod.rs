@@ -12,8 +12,6 @@ mod files;
 mod format;
 mod recover;
 mod scan;
-#[cfg(test)]
-mod tests;
 mod thread;
 mod writer;
 
@@ -21,6 +19,16 @@ pub use files::{FolderFiles, JournalFiles};
 pub(crate) use format::Accepted;
 pub(crate) use recover::recover;
 pub(crate) use thread::Journal;
+
+#[cfg(test)]
+pub(crate) mod testing {
+    pub(crate) use super::{
+        JournalConfig,
+        format::{Accepted, BatchWriter, Header, RawRecord, Record, SECTOR},
+        scan::{Tail, scan},
+        writer::Writer,
+    };
+}
 
 use crate::{DropReason, PoolError, PoolTx};
 use alloy_primitives::B256;

@@ -226,7 +226,7 @@ impl Writer {
             .index
             .segments
             .back()
-            .is_some_and(|last| last.size - last.end >= bytes)
+            .is_some_and(|last| last.size.saturating_sub(last.end) >= bytes)
         {
             return Ok(());
         }

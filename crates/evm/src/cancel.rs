@@ -47,6 +47,7 @@ impl<F: Fn() -> bool + Send + Sync> Cancel for F {
 pub(crate) struct Switch {
     token: Option<Arc<dyn Cancel>>,
     armed: Arc<AtomicBool>,
+    seen: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for Switch {
@@ -62,6 +63,7 @@ impl Switch {
         Self {
             token,
             armed: Arc::default(),
+            seen: Arc::default(),
         }
     }
 
@@ -73,9 +75,14 @@ impl Switch {
         self.token.is_some()
     }
 
+    /// Asks the flag, and remembers that someone acted on it.
     pub(crate) fn fired(&self) -> bool {
-        self.armed.load(Ordering::Relaxed)
-            && self.token.as_ref().is_some_and(|token| token.cancelled())
+        let fired = self.armed.load(Ordering::Relaxed)
+            && self.token.as_ref().is_some_and(|token| token.cancelled());
+        if fired {
+            self.seen.store(true, Ordering::Relaxed);
+        }
+        fired
     }
 }
 
@@ -103,11 +110,13 @@ impl<I> Watch<I> {
     pub(crate) fn reset(&mut self) {
         self.steps = 0;
         self.fired = false;
+        self.switch.seen.store(false, Ordering::Relaxed);
     }
 
-    /// Whether the execution was stopped, so that its result means nothing.
+    /// Whether the execution was stopped, so that its result means nothing. One that ended before
+    /// anybody looked at the flag keeps its result.
     pub(crate) fn stopped(&self) -> bool {
-        self.fired || self.switch.fired()
+        self.switch.seen.load(Ordering::Relaxed)
     }
 }
 

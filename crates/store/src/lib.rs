@@ -14,6 +14,7 @@ mod lock;
 mod open;
 mod overlay;
 mod record;
+mod records;
 mod snapshot;
 mod state;
 mod store;

@@ -3,13 +3,14 @@
 //! 1. exclusive lock on the folder, naming its holder;
 //! 2. schema version: equal, older (migrated), newer (refused before anything is written);
 //! 3. the chain from the head back to the safe block: headers have their hashes and name their
-//!    parents, bodies are accounted for, the state root's node is there, the heads are in order.
+//!    parents, the newest bodies are whole, the state root's node is there, the heads are in order.
 //!
 //! Killed anywhere and run again it gives the same contents; run twice, the second time writes
 //! nothing. The pool's journal is the next step and belongs to the pool.
 
 use crate::{
-    DbError, OpenError, Recovery, SCHEMA_VERSION, Store, StoreError, Table,
+    COMMIT_BLOCKS_MAX, DbError, OpenError, Recovery, SCHEMA_VERSION, Store, StoreError,
+    StoredHeader, Table,
     backend::{Database, MDBX_SIZE_MAX, Mdbx, ReadTx, WriteTx},
     chain, keys,
     lock::FolderLock,
@@ -24,6 +25,10 @@ pub const HISTORY_WINDOW: u64 = 90_000;
 
 /// Folder of the database inside the data folder.
 const DB_DIR: &str = "db";
+
+/// Newest blocks whose bodies are read at opening; of older ones above *safe* the headers are. One
+/// commit holds no more blocks, and opening must not take longer the longer L1 was away.
+const BODIES_CHECKED_MAX: u64 = COMMIT_BLOCKS_MAX as u64;
 
 pub(crate) const SCHEMA: &[u8] = b"store.schema";
 pub(crate) const RELEASE: &[u8] = b"store.release";
@@ -225,7 +230,15 @@ pub(crate) fn check(tx: &dyn ReadTx, recovery: &mut Recovery) -> Result<(), Stor
     }
     let mut child: Option<B256> = None;
     for n in (safe.number..=unsafe_.number).rev() {
-        let found = chain::block(tx, n)?.ok_or(StoreError::UnknownBlock(n))?;
+        let found = if unsafe_.number.saturating_sub(n) < BODIES_CHECKED_MAX {
+            let block = chain::block(tx, n)?.ok_or(StoreError::UnknownBlock(n))?;
+            StoredHeader {
+                header: block.header,
+                hash: block.hash,
+            }
+        } else {
+            chain::expect_header(tx, n)?
+        };
         if child.is_some_and(|parent| parent != found.hash) {
             let above = n.saturating_add(1);
             return Err(chain::damaged(

@@ -54,7 +54,10 @@ pub struct RemovedBlock {
 
 /// What happened to the chain, told after the fsync that made it so.
 #[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "the queue is short, the match is plain")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the queue is short, the match is plain"
+)]
 #[non_exhaustive]
 pub enum StoreEvent {
     /// A block was appended.
@@ -79,7 +82,7 @@ pub struct Recovery {
     pub migrated_from: Option<u32>,
     /// Heads found, unless there is no genesis yet.
     pub heads: Option<Heads>,
-    /// Blocks whose headers, bodies and links were checked.
+    /// Blocks whose headers and links were checked.
     pub blocks_checked: u64,
 }
 

@@ -10,8 +10,9 @@ use crate::{
     backend::{ReadTx, WriteTx},
     chain, history, keys,
     record::SafeAtL1,
+    records::delete_from,
     state::{self, Remember},
-    write::{Tip, delete_from},
+    write::Tip,
 };
 use alloy_primitives::keccak256;
 use foggara_primitives::L2Ref;

@@ -3,17 +3,13 @@
 use crate::{
     Hooks, VerifierError, VerifierStatus,
     engine::{Engine, Need},
-    inputs::Wanted,
     labels,
     prefetch::Prefetch,
     resume::{self, ResumePoint},
 };
-use foggara_derive::{L1Input, Severity};
-use foggara_l1::{
-    BlockAt, BlockTag, Follower, FollowerConfig, L1Client, L1Error, L1Event, fetch_events,
-    fetch_input, ref_of,
-};
-use foggara_primitives::{ChainSpec, L1Ref, SystemConfig};
+use foggara_derive::Severity;
+use foggara_l1::{BlockAt, BlockTag, Follower, FollowerConfig, L1Client, L1Error, L1Event, ref_of};
+use foggara_primitives::{ChainSpec, L1Ref};
 use foggara_store::{Commit, Store, StoredBlock};
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::watch, time::sleep};
@@ -47,10 +43,10 @@ const REMEMBER_MAX: u64 = 256;
 
 /// Derives from L1 until it is told to stop.
 pub struct Verifier {
-    config: VerifierConfig,
+    pub(crate) config: VerifierConfig,
     store: Store,
-    l1: Arc<dyn L1Client>,
-    spec: Arc<ChainSpec>,
+    pub(crate) l1: Arc<dyn L1Client>,
+    pub(crate) spec: Arc<ChainSpec>,
     hooks: Arc<dyn Hooks>,
     status: watch::Sender<VerifierStatus>,
     stop: watch::Receiver<bool>,
@@ -98,10 +94,10 @@ enum Woken {
 }
 
 /// One life of a follower.
-struct Session {
+pub(crate) struct Session {
     engine: Option<Box<Engine>>,
-    follower: Follower,
-    prefetch: Prefetch,
+    pub(crate) follower: Follower,
+    pub(crate) prefetch: Prefetch,
     current: L1Ref,
     l1_finalized: Option<L1Ref>,
 }
@@ -329,71 +325,6 @@ impl Verifier {
         }
     }
 
-    /// The L1 block that derivation wants; `None` above the follower's tip.
-    async fn input(
-        &mut self,
-        session: &mut Session,
-        wanted: Wanted,
-    ) -> Result<Option<L1Input>, L1Error> {
-        if wanted.number <= session.consumed() {
-            return self.read_again(session, wanted).await.map(Some);
-        }
-        let Some(block) = session.follower.get(wanted.number) else {
-            return Ok(None);
-        };
-        let Some(batcher) = wanted.batcher else {
-            return Ok(Some(fetch_events(&*self.l1, &self.spec, block.hash).await?));
-        };
-        if let Some(input) = session.prefetch.take(&block, batcher).await {
-            self.read_ahead(session, wanted);
-            return Ok(Some(input));
-        }
-        session.prefetch.clear();
-        self.read_ahead(session, wanted);
-        let mut sys = SystemConfig {
-            batcher,
-            ..SystemConfig::default()
-        };
-        Ok(Some(
-            fetch_input(&*self.l1, &self.spec, block.hash, &mut sys).await?,
-        ))
-    }
-
-    /// A block at or below the cursor, by number: derivation checks that it is the one it knows.
-    async fn read_again(&self, session: &mut Session, wanted: Wanted) -> Result<L1Input, L1Error> {
-        let known = session.follower.get(wanted.number);
-        let at = known.map_or(BlockAt::Number(wanted.number), |block| {
-            BlockAt::Hash(block.hash)
-        });
-        Ok(match wanted.batcher {
-            None => fetch_events(&*self.l1, &self.spec, at).await?,
-            Some(batcher) => {
-                let mut sys = SystemConfig {
-                    batcher,
-                    ..SystemConfig::default()
-                };
-                fetch_input(&*self.l1, &self.spec, at, &mut sys).await?
-            }
-        })
-    }
-
-    fn read_ahead(&self, session: &mut Session, wanted: Wanted) {
-        let Some(batcher) = wanted.batcher else {
-            return;
-        };
-        let mut next = session
-            .prefetch
-            .next_number()
-            .unwrap_or(wanted.number.saturating_add(1));
-        while session.prefetch.len() < self.config.prefetch_max {
-            let Some(block) = session.follower.get(next) else {
-                return;
-            };
-            session.prefetch.start(&self.l1, &self.spec, block, batcher);
-            next = next.saturating_add(1);
-        }
-    }
-
     /// Makes the group durable.
     async fn commit(&self, session: &mut Session) -> Result<(), VerifierError> {
         let engine = session.engine()?;
@@ -475,7 +406,7 @@ impl Session {
     }
 
     /// Number of the newest L1 block consumed.
-    fn consumed(&self) -> u64 {
+    pub(crate) fn consumed(&self) -> u64 {
         self.engine.as_ref().map_or(0, |engine| engine.l1().number)
     }
 

@@ -4,6 +4,7 @@ mod consolidate;
 mod driver;
 mod engine;
 mod error;
+mod fetch;
 mod group;
 mod hooks;
 mod inputs;

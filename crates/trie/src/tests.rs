@@ -381,6 +381,30 @@ fn a_chain_of_nodes_deeper_than_a_key_is_refused() {
 }
 
 #[test]
+fn an_extension_to_a_stored_node_other_than_a_branch_is_refused() {
+    let nibbles = |n: usize| -> Nibbles { (0..n).map(|_| 3).collect() };
+    let (mut leaf, mut extension) = (Vec::new(), Vec::new());
+    encode_leaf(&nibbles(60), b"value", &mut leaf);
+    encode_extension(&nibbles(2), &alloy_rlp::encode(B256::ZERO), &mut extension);
+    for below in [leaf, extension] {
+        let mut nodes = HashNodes::default();
+        let hash = keep(&mut nodes, below);
+        let mut top = Vec::new();
+        encode_extension(&nibbles(4), &alloy_rlp::encode(hash), &mut top);
+        let root = keep(&mut nodes, top);
+        let answer = Trie::open(None, root).insert(&mut nodes, &nibbles(64), b"v");
+        assert_eq!(
+            answer,
+            Err(TrieError::BadNode {
+                owner: None,
+                path: nibbles(4),
+                hash
+            })
+        );
+    }
+}
+
+#[test]
 fn nested_inline_nodes_are_bounded_by_their_size() {
     // 64 lists in each other are 64 bytes or more, so the outermost is no inline node.
     let mut rlp = vec![0xc0];

@@ -8,8 +8,8 @@ use foggara_derive::Payload;
 use foggara_devl1::{DevL1, DevL1Config};
 use foggara_l1::{
     BlockAt, BlockTag, Follower, FollowerConfig, HttpL1, HttpL1Config, L1Client, L1Error, L1Event,
-    Rejection, Severity, SidecarForm, StateAt, TxEvent, TxManager, TxManagerConfig, TxPayload,
-    TxRequest, fetch_input,
+    Rejection, Severity, SidecarForm, StateAt, SubmitError, TxEvent, TxManager, TxManagerConfig,
+    TxPayload, TxRequest, fetch_input,
 };
 use foggara_primitives::{ChainSpec, FoggaraConfig, GenesisSystemConfig, L1Ref, RollupConfig};
 use jsonrpsee::RpcModule;
@@ -84,8 +84,17 @@ async fn ask(url: &str, method: &str, params: Value) -> Value {
 
 /// Sends `payload` and waits until it has landed; returns the block.
 async fn landed(l1: &Arc<HttpL1>, sender: &mut TxManager, payload: TxPayload) -> L1Ref {
-    let id = sender.submit(TxRequest::data(INBOX, payload)).unwrap();
     let deadline = Instant::now() + Duration::from_secs(30);
+    // The other kind of transaction is taken only when the one before has its confirmations.
+    let id = loop {
+        match sender.submit(TxRequest::data(INBOX, payload.clone())) {
+            Ok(id) => break id,
+            Err(error) => assert_eq!(error, SubmitError::OtherKind),
+        }
+        assert!(Instant::now() < deadline, "no turn in time");
+        sender.tick().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
     while Instant::now() < deadline {
         for event in sender.tick().await.unwrap() {
             match event {
@@ -311,10 +320,13 @@ async fn a_reorg_of_anvil_is_followed() {
     );
 }
 
+/// Changes the answer to a method.
+type Lie = fn(&str, &mut Value);
+
 /// A server may lie about anything that a commitment covers; each lie is noticed.
 #[tokio::test]
 async fn lies_are_noticed() {
-    async fn lie(State((url, lie)): State<(String, fn(&str, &mut Value))>, body: String) -> String {
+    async fn lie(State((url, lie)): State<(String, Lie)>, body: String) -> String {
         let request: Value = serde_json::from_str(&body).unwrap();
         let method = request["method"].as_str().unwrap().to_owned();
         let mut answer = ask(&url, &method, request["params"].clone()).await;
@@ -331,7 +343,7 @@ async fn lies_are_noticed() {
     sender.tick().await.unwrap();
     l1.mine().unwrap();
 
-    let lies: [(&str, fn(&str, &mut Value)); 5] = [
+    let lies: [(&str, Lie); 5] = [
         ("block hash", |method, result| {
             if method.starts_with("eth_getBlockBy") {
                 result["timestamp"] = json!("0x1");
@@ -511,4 +523,91 @@ async fn tools_get_the_answers_they_expect() {
     );
     assert_eq!(error("eth_getBalance", json!([])).await["code"], -32_602);
     assert_eq!(error("eth_nonsense", json!([])).await["code"], -32_601);
+}
+
+/// Blob servers differ: some know only the older path, some have dropped the blobs, some give others.
+/// Whatever is given is taken only if it hashes to what was asked for; our own copies come last.
+#[tokio::test]
+async fn blobs_are_found_wherever_they_are_and_checked() {
+    use axum::{extract::Request, http::StatusCode, response::IntoResponse};
+    use tower::ServiceExt;
+    async fn beacon(l1: &DevL1, broken: &'static [&'static str]) -> String {
+        let inner = foggara_rpc::devl1::beacon_router(l1.clone());
+        let app = Router::new().fallback(async move |request: Request| {
+            let path = request.uri().path().to_owned();
+            if broken.iter().any(|part| path.contains(part)) {
+                return StatusCode::NOT_FOUND.into_response();
+            }
+            inner.clone().oneshot(request).await.unwrap()
+        });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        url
+    }
+    async fn liar() -> String {
+        let other = Bytes::from(foggara_batch::blob::encode(b"another").unwrap());
+        let body = json!({ "data": [other, "0x", "0xff"] }).to_string();
+        let app = Router::new().fallback(async move || body.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        url
+    }
+    let l1 = DevL1::open(DevL1Config::default()).unwrap();
+    let rpc = serve(&l1).await;
+    let blob = Bytes::from(foggara_batch::blob::encode(b"wanted").unwrap());
+    let mut sender = TxManager::new(client(&rpc), signer(), TxManagerConfig::dev())
+        .await
+        .unwrap();
+    sender
+        .submit(TxRequest::data(INBOX, TxPayload::Blobs(vec![blob.clone()])))
+        .unwrap();
+    sender.tick().await.unwrap();
+    // Slots count seconds: a block that is not at slot 1 tells a slot from a number.
+    l1.set_next_timestamp(l1.latest().timestamp + 77).unwrap();
+    let block = l1.mine().unwrap();
+    let hash = foggara_l1::versioned_hash(&blob).unwrap();
+
+    let old_path = beacon(&l1, &["/blobs/"]).await;
+    let no_clock = beacon(&l1, &["/config/spec"]).await;
+    let nothing = beacon(&l1, &["/blobs/", "/blob_sidecars/"]).await;
+    let lies = liar().await;
+    let with = |beacon: &str, archives: Vec<String>| {
+        let config = HttpL1Config {
+            archives,
+            ..HttpL1Config::new(&rpc)
+        };
+        HttpL1::new(config.with_beacon(Some(beacon.to_owned()))).unwrap()
+    };
+    let found = Ok(vec![blob.clone()]);
+    assert_eq!(with(&rpc, vec![]).blobs(block, &[hash]).await, found);
+    assert_eq!(with(&old_path, vec![]).blobs(block, &[hash]).await, found);
+    assert_eq!(
+        with(&nothing, vec![lies.clone(), old_path])
+            .blobs(block, &[hash])
+            .await,
+        found
+    );
+    let missing = L1Error::BlobsMissing {
+        block: block.number,
+        missing: 1,
+        first: hash,
+    };
+    assert_eq!(
+        with(&nothing, vec![]).blobs(block, &[hash]).await,
+        Err(missing.clone())
+    );
+    // Without a clock the number is asked for, at which this server has no slot.
+    assert_eq!(
+        with(&no_clock, vec![]).blobs(block, &[hash]).await,
+        Err(missing)
+    );
+    let error = with(&lies, vec![]).blobs(block, &[hash]).await.unwrap_err();
+    assert_eq!(error.severity(), Severity::Retry);
+    let kept = blob.clone();
+    let last = with(&lies, vec![]).with_local_blobs(Arc::new(move |_| Some(kept.clone())));
+    assert_eq!(last.blobs(block, &[hash]).await, found);
+    let wrong = with(&nothing, vec![]).with_local_blobs(Arc::new(|_| Some(Bytes::new())));
+    assert!(wrong.blobs(block, &[hash]).await.is_err());
 }

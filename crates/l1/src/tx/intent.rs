@@ -30,7 +30,7 @@ pub struct IntentError(pub String);
 
 /// Where intents are kept. `record` must not return before the intent is durable; a later record
 /// with the same nonce replaces the earlier.
-pub trait IntentLog: core::fmt::Debug + Send {
+pub trait IntentLog: core::fmt::Debug + Send + Sync {
     /// Keeps an intent.
     ///
     /// # Errors

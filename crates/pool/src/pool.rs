@@ -17,6 +17,8 @@ use tokio::sync::{broadcast, oneshot, watch};
 
 /// Share of the bytes in flight that a transaction takes beside its own size.
 const JOB_OVERHEAD: usize = 1_024;
+/// Answer of the journal to one entry.
+type Synced = oneshot::Receiver<Result<(), JournalError>>;
 /// Least time between two searches for expired transactions, in milliseconds.
 const EXPIRE_EVERY_MS: u64 = 10_000;
 
@@ -119,42 +121,7 @@ impl Pool {
     /// # Errors
     /// [`JournalError`]: not all is journalled; the unwind must not commit.
     pub async fn journal_requeue(&self, lost: &[LostTx]) -> Result<Vec<Arc<PoolTx>>, JournalError> {
-        let inner = &self.inner;
-        let fees = *inner.ledger.lock().book.fees();
-        let now_ms = inner.config.clock.now_ms();
-        let mut txs: Vec<PoolTx> = lost
-            .iter()
-            .filter(|lost| lost.raw.first() != Some(&DEPOSIT_TX_TYPE))
-            .filter_map(|lost| {
-                build(
-                    &inner.config,
-                    &*inner.state,
-                    &fees,
-                    lost.raw.clone(),
-                    lost.sender,
-                )
-            })
-            .collect();
-        let mut entries = Vec::with_capacity(txs.len());
-        let mut done = Vec::with_capacity(txs.len());
-        let mut guard = inner.ledger.lock();
-        for tx in &mut txs {
-            tx.accepted_ms = now_ms;
-            tx.arrival = guard.next_arrival;
-            guard.next_arrival += 1;
-            tx.requeued = guard.requeues.get(&tx.hash).unwrap_or(0).saturating_add(1);
-            let (hash, requeued) = (tx.hash, tx.requeued);
-            guard.requeues.insert(hash, requeued);
-        }
-        let txs: Vec<Arc<PoolTx>> = txs.into_iter().map(Arc::new).collect();
-        for tx in &txs {
-            let (sender, receiver) = oneshot::channel();
-            let mut entry = Entry::new(Op::Accept(Arc::clone(tx)));
-            entry.waiter = Waiter::Flush(sender);
-            entries.push(entry);
-            done.push(receiver);
-        }
-        inner.submit(guard, entries);
+        let (txs, done) = self.submit_requeue(lost);
         for receiver in done {
             receiver.await.map_err(|_| JournalError::Closed)??;
         }
@@ -180,7 +147,6 @@ impl Pool {
             let account = account_in(&*inner.state, sender)?;
             removed.extend(ledger.book.set_account(&sender, account, now_ms));
         }
-        removed.extend(ledger.book.set_fees(fees, now_ms));
         for tx in back {
             let account = match ledger.book.queue(&tx.sender) {
                 Some(queue) => queue.account,
@@ -188,7 +154,8 @@ impl Pool {
             };
             removed.extend(ledger.book.restore(tx, account, true, now_ms));
         }
-        removed.extend(ledger.book.enforce(now_ms));
+        // The limits are looked at once all are back, since a sender without its first is all gapped.
+        removed.extend(ledger.book.set_fees(fees, now_ms));
         let drops = ledger.drop_all(removed);
         let announced = ledger.book.take_announcements();
         inner.submit(guard, drops);
@@ -244,6 +211,46 @@ impl Pool {
         if let Some(journal) = self.inner.journal.get() {
             journal.stop();
         }
+    }
+
+    fn submit_requeue(&self, lost: &[LostTx]) -> (Vec<Arc<PoolTx>>, Vec<Synced>) {
+        let inner = &self.inner;
+        let fees = *inner.ledger.lock().book.fees();
+        let now_ms = inner.config.clock.now_ms();
+        let mut txs: Vec<PoolTx> = lost
+            .iter()
+            .filter(|lost| lost.raw.first() != Some(&DEPOSIT_TX_TYPE))
+            .filter_map(|lost| {
+                build(
+                    &inner.config,
+                    &*inner.state,
+                    &fees,
+                    lost.raw.clone(),
+                    lost.sender,
+                )
+            })
+            .collect();
+        let mut entries = Vec::with_capacity(txs.len());
+        let mut done = Vec::with_capacity(txs.len());
+        let mut guard = inner.ledger.lock();
+        for tx in &mut txs {
+            tx.accepted_ms = now_ms;
+            tx.arrival = guard.next_arrival;
+            guard.next_arrival += 1;
+            tx.requeued = guard.requeues.get(&tx.hash).unwrap_or(0).saturating_add(1);
+            let (hash, requeued) = (tx.hash, tx.requeued);
+            guard.requeues.insert(hash, requeued);
+        }
+        let txs: Vec<Arc<PoolTx>> = txs.into_iter().map(Arc::new).collect();
+        for tx in &txs {
+            let (sender, receiver) = oneshot::channel();
+            let mut entry = Entry::new(Op::Accept(Arc::clone(tx)));
+            entry.waiter = Waiter::Flush(sender);
+            entries.push(entry);
+            done.push(receiver);
+        }
+        inner.submit(guard, entries);
+        (txs, done)
     }
 
     fn check_open(&self) -> Result<(), PoolError> {

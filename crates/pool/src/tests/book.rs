@@ -27,7 +27,13 @@ fn limits() -> Limits {
 }
 
 fn book(limits: Limits) -> Book {
-    Book::new(limits, HeadFees { base_fee_next: 10, ..Default::default() })
+    Book::new(
+        limits,
+        HeadFees {
+            base_fee_next: 10,
+            ..Default::default()
+        },
+    )
 }
 
 #[derive(Debug, Clone)]
@@ -49,12 +55,18 @@ type Left = BTreeSet<(B256, String)>;
 
 impl Model {
     fn of<'a>(&'a self, sender: &'a Address) -> impl Iterator<Item = &'a Held> {
-        self.txs.iter().filter(move |((of, _), _)| of == sender).map(|(_, held)| held)
+        self.txs
+            .iter()
+            .filter(move |((of, _), _)| of == sender)
+            .map(|(_, held)| held)
     }
 
     fn single(&self, sender: &Address) -> bool {
         self.accounts[sender].code == Code::Delegation
-            || self.txs.values().any(|held| held.tx.authorities.contains(sender))
+            || self
+                .txs
+                .values()
+                .any(|held| held.tx.authorities.contains(sender))
     }
 
     /// Executable hashes with their bottlenecks, and gapped ones with theirs.
@@ -84,16 +96,26 @@ impl Model {
     }
 
     fn by_hash(&self, hash: &B256) -> &Held {
-        self.txs.values().find(|held| held.tx.hash == *hash).unwrap()
+        self.txs
+            .values()
+            .find(|held| held.tx.hash == *hash)
+            .unwrap()
     }
 
     fn slots(&self) -> u64 {
-        self.parts().0.keys().map(|hash| slots_of(&self.by_hash(hash).tx)).sum()
+        self.parts()
+            .0
+            .keys()
+            .map(|hash| slots_of(&self.by_hash(hash).tx))
+            .sum()
     }
 
     fn over(&self) -> (bool, bool) {
         let (_, gapped) = self.parts();
-        let bytes: usize = gapped.keys().map(|hash| self.by_hash(hash).tx.raw.len()).sum();
+        let bytes: usize = gapped
+            .keys()
+            .map(|hash| self.by_hash(hash).tx.raw.len())
+            .sum();
         (
             self.slots() > self.limits.executable_slots_min,
             gapped.len() > self.limits.gapped_count || bytes > self.limits.gapped_bytes,
@@ -101,7 +123,11 @@ impl Model {
     }
 
     /// What one part gives up, one after the other, by its ranks as they are.
-    fn choose(&self, mut part: BTreeMap<B256, i128>, over: impl Fn(&Self, &[B256]) -> bool) -> Vec<B256> {
+    fn choose(
+        &self,
+        mut part: BTreeMap<B256, i128>,
+        over: impl Fn(&Self, &[B256]) -> bool,
+    ) -> Vec<B256> {
         let mut chosen = Vec::new();
         while over(self, &chosen) {
             // Only the end of a sender's part may go.
@@ -115,9 +141,7 @@ impl Model {
             let worst = part
                 .iter()
                 .filter(|(hash, _)| end(hash))
-                .min_by_key(|(hash, low)| {
-                    (**low, std::cmp::Reverse(self.by_hash(hash).tx.arrival))
-                })
+                .min_by_key(|(hash, low)| (**low, std::cmp::Reverse(self.by_hash(hash).tx.arrival)))
                 .map(|(hash, _)| *hash)
                 .unwrap();
             part.remove(&worst);
@@ -135,7 +159,10 @@ impl Model {
         let count = gapped.len();
         [
             self.choose(executable, |model, chosen| {
-                let freed: u64 = chosen.iter().map(|hash| slots_of(&model.by_hash(hash).tx)).sum();
+                let freed: u64 = chosen
+                    .iter()
+                    .map(|hash| slots_of(&model.by_hash(hash).tx))
+                    .sum();
                 slots - freed > model.limits.executable_slots_min
             }),
             self.choose(gapped, |model, chosen| {
@@ -194,7 +221,13 @@ impl Model {
         }
         let single = self.single(&tx.sender);
         let before = self.clone();
-        self.txs.insert((tx.sender, tx.nonce), Held { tx: Arc::clone(tx), gapped_since: None });
+        self.txs.insert(
+            (tx.sender, tx.nonce),
+            Held {
+                tx: Arc::clone(tx),
+                gapped_since: None,
+            },
+        );
         let [executable, gapped] = self.victims();
         let refused = executable.contains(&tx.hash) || gapped.contains(&tx.hash);
         if refused || (single && !executable.is_empty()) {
@@ -205,7 +238,10 @@ impl Model {
         let mut left = Left::new();
         self.evict(&mut left);
         left.extend(old.map(|old| {
-            (old.tx.hash, format!("{:?}", DropReason::Replaced { by: tx.hash }))
+            (
+                old.tx.hash,
+                format!("{:?}", DropReason::Replaced { by: tx.hash }),
+            )
         }));
         Ok(left)
     }
@@ -216,7 +252,9 @@ impl Model {
         self.txs.retain(|(sender, nonce), held| {
             let account = accounts[sender];
             let reason = if *nonce < account.nonce {
-                DropReason::NonceUsed { next: account.nonce }
+                DropReason::NonceUsed {
+                    next: account.nonce,
+                }
             } else if held.tx.cost > account.balance {
                 DropReason::Unpayable
             } else {
@@ -256,7 +294,10 @@ fn word(error: &PoolError) -> &'static str {
 }
 
 fn left(removed: Vec<(Arc<PoolTx>, DropReason)>) -> Left {
-    removed.into_iter().map(|(tx, reason)| (tx.hash, format!("{reason:?}"))).collect()
+    removed
+        .into_iter()
+        .map(|(tx, reason)| (tx.hash, format!("{reason:?}")))
+        .collect()
 }
 
 fn same(book: &Book, model: &Model, at: &str) {
@@ -265,8 +306,16 @@ fn same(book: &Book, model: &Model, at: &str) {
     for (sender, queue) in book.queues() {
         for entry in queue.iter() {
             seen += 1;
-            let part = if entry.executable { &executable } else { &gapped };
-            assert_eq!(part.get(&entry.tx.hash), Some(&entry.bottleneck), "{at}: {sender}");
+            let part = if entry.executable {
+                &executable
+            } else {
+                &gapped
+            };
+            assert_eq!(
+                part.get(&entry.tx.hash),
+                Some(&entry.bottleneck),
+                "{at}: {sender}"
+            );
             assert_eq!(book.entry(&entry.tx.hash).unwrap().tx.nonce, entry.tx.nonce);
         }
         let cost: U256 = queue.iter().map(|entry| entry.tx.cost).sum();
@@ -275,7 +324,11 @@ fn same(book: &Book, model: &Model, at: &str) {
     }
     assert_eq!(seen, model.txs.len(), "{at}");
     let totals = book.totals();
-    assert_eq!((totals.executable, totals.gapped), (executable.len(), gapped.len()), "{at}");
+    assert_eq!(
+        (totals.executable, totals.gapped),
+        (executable.len(), gapped.len()),
+        "{at}"
+    );
     assert_eq!(totals.executable_slots, model.slots(), "{at}");
     assert!(model.over() == (false, false), "{at}: over the limits");
 }
@@ -289,14 +342,29 @@ fn equals_the_model_over_random_histories() {
         let accounts = (1..=8u8)
             .map(|n| {
                 let delegated = rng.random_bool(0.1);
-                let code = if delegated { Code::Delegation } else { Code::None };
+                let code = if delegated {
+                    Code::Delegation
+                } else {
+                    Code::None
+                };
                 let balance = U256::from(rng.random_range(0..400));
                 let nonce = rng.random_range(0..3);
-                (Address::repeat_byte(n), Account { nonce, balance, code })
+                (
+                    Address::repeat_byte(n),
+                    Account {
+                        nonce,
+                        balance,
+                        code,
+                    },
+                )
             })
             .collect();
-        let mut model =
-            Model { limits: limits(), base_fee: 10, accounts, txs: BTreeMap::new() };
+        let mut model = Model {
+            limits: limits(),
+            base_fee: 10,
+            accounts,
+            txs: BTreeMap::new(),
+        };
         let senders: Vec<Address> = model.accounts.keys().copied().collect();
         let mut now = 0;
         for step in 0..40u64 {
@@ -306,11 +374,11 @@ fn equals_the_model_over_random_histories() {
             let at = format!("seed {seed}, step {step}");
             match rng.random_range(0..20) {
                 0..=12 => {
-                    let nonce = (account.nonce + rng.random_range(0..5)).saturating_sub(
-                        u64::from(rng.random_bool(0.05)),
-                    ) + 5 * u64::from(rng.random_bool(0.02));
+                    let nonce = (account.nonce + rng.random_range(0..5))
+                        .saturating_sub(u64::from(rng.random_bool(0.05)))
+                        + 5 * u64::from(rng.random_bool(0.02));
                     let mut raw = (seed, step).0.to_be_bytes().to_vec();
-                    raw.push(step as u8);
+                    raw.push(u8::try_from(step).unwrap());
                     if rng.random_bool(0.1) {
                         raw.resize(rng.random_range(1_000..6_000), 1);
                     }
@@ -325,11 +393,13 @@ fn equals_the_model_over_random_histories() {
                     let want = model.insert(&tx, now);
                     let got = book.insert(tx, account, true, now);
                     let got = got.map(left).map_err(|error| word(&error));
-                    *seen.entry(match &got {
-                        Ok(left) if left.is_empty() => "taken",
-                        Ok(_) => "pushed out",
-                        Err(word) => word,
-                    }).or_default() += 1;
+                    *seen
+                        .entry(match &got {
+                            Ok(left) if left.is_empty() => "taken",
+                            Ok(_) => "pushed out",
+                            Err(word) => word,
+                        })
+                        .or_default() += 1;
                     assert_eq!(got, want, "{at}");
                 }
                 13..=15 => {
@@ -355,7 +425,10 @@ fn equals_the_model_over_random_histories() {
                 }
                 16..=17 => {
                     model.base_fee = rng.random_range(5..30);
-                    let fees = HeadFees { base_fee_next: model.base_fee, ..Default::default() };
+                    let fees = HeadFees {
+                        base_fee_next: model.base_fee,
+                        ..Default::default()
+                    };
                     assert_eq!(left(book.set_fees(fees, now)), Left::new(), "{at}");
                 }
                 18 => {
@@ -385,15 +458,30 @@ fn equals_the_model_over_random_histories() {
             same(&book, &model, &at);
         }
     }
-    for kind in ["taken", "pushed out", "low", "high", "funds", "delegated", "replacement",
-        "authority", "underpriced"]
-    {
-        assert!(seen.get(kind).is_some_and(|count| *count > 500), "{kind}: {seen:?}");
+    for kind in [
+        "taken",
+        "pushed out",
+        "low",
+        "high",
+        "funds",
+        "delegated",
+        "replacement",
+        "authority",
+        "underpriced",
+    ] {
+        assert!(
+            seen.get(kind).is_some_and(|count| *count > 500),
+            "{kind}: {seen:?}"
+        );
     }
 }
 
 fn rich(nonce: u64) -> Account {
-    Account { nonce, balance: U256::from(u128::MAX), code: Code::None }
+    Account {
+        nonce,
+        balance: U256::from(u128::MAX),
+        code: Code::None,
+    }
 }
 
 fn numbered(sender: Address, nonce: u64, tip: u128, id: u64) -> Arc<PoolTx> {
@@ -412,14 +500,18 @@ fn a_gapped_flood_touches_no_executable_one_and_stays_bounded() {
     let mut book = book(limits);
     for n in 0..100 {
         let sender = Address::left_padding_from(&[1, n]);
-        book.insert(numbered(sender, 0, 20, u64::from(n)), rich(0), true, 0).unwrap();
+        book.insert(numbered(sender, 0, 20, u64::from(n)), rich(0), true, 0)
+            .unwrap();
     }
     for id in 1_000..101_000u64 {
         let sender = Address::left_padding_from(&(id / 63).to_be_bytes());
         let nonce = 1 + id % 63;
         let outcome = book.insert(numbered(sender, nonce, 1_000_000, id), rich(0), true, 0);
         if let Ok(removed) = outcome {
-            assert!(removed.iter().all(|(tx, _)| tx.nonce > 0), "an executable one was pushed out");
+            assert!(
+                removed.iter().all(|(tx, _)| tx.nonce > 0),
+                "an executable one was pushed out"
+            );
         }
         assert!(book.totals().gapped <= 1_000);
     }
@@ -440,15 +532,28 @@ fn an_honest_transaction_at_twice_the_minimum_gets_in_and_goes_first() {
     }
     let minimum = book.tip_min();
     assert_eq!(minimum, 2);
-    let honest = numbered(Address::repeat_byte(9), 0, 10 + 2 * minimum as u128, 9_999);
+    let honest = numbered(
+        Address::repeat_byte(9),
+        0,
+        10 + 2 * minimum.unsigned_abs(),
+        9_999,
+    );
     let removed = book.insert(Arc::clone(&honest), rich(0), true, 0).unwrap();
     assert_eq!(removed.len(), 1);
     assert_eq!(removed[0].1, DropReason::Evicted);
     assert_eq!(removed[0].0.nonce, 0);
     // The newest of the cheapest made room.
     assert_eq!(removed[0].0.arrival, 499);
-    let refused = book.insert(numbered(Address::repeat_byte(8), 0, 11, 10_000), rich(0), true, 0);
-    assert_eq!(refused.unwrap_err(), PoolError::Underpriced { tip: 1, minimum: 2 });
+    let refused = book.insert(
+        numbered(Address::repeat_byte(8), 0, 11, 10_000),
+        rich(0),
+        true,
+        0,
+    );
+    assert_eq!(
+        refused.unwrap_err(),
+        PoolError::Underpriced { tip: 1, minimum: 2 }
+    );
 }
 
 #[test]
@@ -463,10 +568,20 @@ fn a_replacement_needs_a_tenth_more_of_both_fees() {
     };
     let first = tx(1_000, 105, 1);
     book.insert(Arc::clone(&first), rich(0), true, 0).unwrap();
-    for (fee, tip) in [(1_099, 116), (1_100, 115), (1_000, 105), (5_000, 105), (999, 500)] {
+    for (fee, tip) in [
+        (1_099, 116),
+        (1_100, 115),
+        (1_000, 105),
+        (5_000, 105),
+        (999, 500),
+    ] {
         let error = book.insert(tx(fee, tip, 2), rich(0), true, 0).unwrap_err();
-        let want =
-            PoolError::ReplacementUnderpriced { fee_min: 1_100, tip_min: 116, fee, tip };
+        let want = PoolError::ReplacementUnderpriced {
+            fee_min: 1_100,
+            tip_min: 116,
+            fee,
+            tip,
+        };
         assert_eq!(error, want);
     }
     let second = tx(1_100, 116, 3);
@@ -477,8 +592,12 @@ fn a_replacement_needs_a_tenth_more_of_both_fees() {
     let mut book = self::book(limits());
     book.insert(free, rich(0), true, 0).unwrap();
     let error = book.insert(tx(3_000, 0, 5), rich(0), true, 0).unwrap_err();
-    let want =
-        PoolError::ReplacementUnderpriced { fee_min: 2_200, tip_min: 1, fee: 3_000, tip: 0 };
+    let want = PoolError::ReplacementUnderpriced {
+        fee_min: 2_200,
+        tip_min: 1,
+        fee: 3_000,
+        tip: 0,
+    };
     assert_eq!(error, want);
 }
 

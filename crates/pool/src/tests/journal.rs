@@ -2,7 +2,7 @@
 
 use super::{Disk, bare};
 use crate::{
-    DropReason, FolderFiles, JournalError, JournalFiles, PoolTx,
+    DropReason, FolderFiles, JournalError, PoolTx,
     journal::{
         Op, recover,
         testing::{
@@ -23,7 +23,13 @@ fn tx(seed: u64, len: usize) -> Arc<PoolTx> {
     let mut raw = vec![0; len.max(8)];
     StdRng::seed_from_u64(seed).fill(&mut raw[..]);
     raw[..8].copy_from_slice(&seed.to_be_bytes());
-    let mut tx = bare(Address::with_last_byte(seed as u8), seed, 1, 1, raw);
+    let mut tx = bare(
+        Address::left_padding_from(&seed.to_be_bytes()),
+        seed,
+        1,
+        1,
+        raw,
+    );
     tx.arrival = seed;
     tx.accepted_ms = seed * 10;
     Arc::new(tx)
@@ -32,12 +38,26 @@ fn tx(seed: u64, len: usize) -> Arc<PoolTx> {
 fn writer(disk: &Disk, segment_bytes: u64, segments_max: usize) -> Result<Writer, JournalError> {
     let mut files = Box::new(disk.clone());
     let found = recover(&mut *files)?;
-    let config = JournalConfig { segment_bytes, segments_max, batch_bytes_max: 1 << 20 };
-    Ok(Writer::new(files, config, found.index, found.next_batch, Default::default()))
+    let config = JournalConfig {
+        segment_bytes,
+        segments_max,
+        batch_bytes_max: 1 << 20,
+    };
+    Ok(Writer::new(
+        files,
+        config,
+        found.index,
+        found.next_batch,
+        Default::default(),
+    ))
 }
 
 fn found(disk: &Disk) -> Result<Vec<B256>, JournalError> {
-    Ok(recover(&mut disk.clone())?.accepted.into_iter().map(|(hash, _)| hash).collect())
+    Ok(recover(&mut disk.clone())?
+        .accepted
+        .into_iter()
+        .map(|(hash, _)| hash)
+        .collect())
 }
 
 /// Three batches in one segment; also gives where each ends.
@@ -48,14 +68,22 @@ fn small_journal() -> (Disk, Vec<Vec<B256>>, Vec<usize>) {
     let mut ends = vec![SECTOR];
     let mut all = Vec::new();
     for batch in 0..4u64 {
-        let txs: Vec<_> = (0..=batch).map(|n| tx(batch * 10 + n, 150 + 40 * n as usize)).collect();
+        let txs: Vec<_> = (0..=batch)
+            .map(|n| tx(batch * 10 + n, 150 + 40 * usize::try_from(n).unwrap()))
+            .collect();
         let ops: Vec<Op> = txs.iter().map(|tx| Op::Accept(Arc::clone(tx))).collect();
         writer.commit(ops.iter()).unwrap();
         all.extend(txs.iter().map(|tx| tx.hash));
         states.push(all.clone());
         let image = disk.image();
         let bytes = image.values().next().unwrap();
-        ends.push(bytes.iter().rposition(|b| *b != 0).unwrap().next_multiple_of(SECTOR));
+        ends.push(
+            bytes
+                .iter()
+                .rposition(|b| *b != 0)
+                .unwrap()
+                .next_multiple_of(SECTOR),
+        );
     }
     (disk, states, ends)
 }
@@ -71,9 +99,16 @@ fn every_truncation_recovers_a_prefix_of_batches() {
             torn.resize(len, 0);
             let disk = Disk::of(BTreeMap::from([(name.clone(), torn)]));
             let got = found(&disk).unwrap_or_else(|error| panic!("cut at {cut}: {error}"));
-            assert!(states.contains(&got), "cut at {cut} left {} records", got.len());
+            assert!(
+                states.contains(&got),
+                "cut at {cut} left {} records",
+                got.len()
+            );
             let whole = ends.iter().filter(|end| **end <= cut).count();
-            assert!(got.len() >= states[whole.saturating_sub(1)].len(), "cut at {cut} lost a batch");
+            assert!(
+                got.len() >= states[whole.saturating_sub(1)].len(),
+                "cut at {cut} lost a batch"
+            );
             let image = disk.image();
             assert_eq!(found(&disk).unwrap(), got);
             assert_eq!(disk.image(), image, "a second recovery changed something");
@@ -109,7 +144,12 @@ fn damage_names_the_segment_and_the_byte() {
     let (name, mut bytes) = disk.image().into_iter().next().unwrap();
     bytes[ends[1] + 60] ^= 1;
     let error = found(&Disk::of(BTreeMap::from([(name.clone(), bytes)]))).unwrap_err();
-    let JournalError::Damaged { segment, offset, .. } = error else { panic!("{error}") };
+    let JournalError::Damaged {
+        segment, offset, ..
+    } = error
+    else {
+        panic!("{error}")
+    };
     assert_eq!(segment, name);
     let batch = ends[1] as u64..ends[2] as u64;
     assert!(batch.contains(&offset), "{offset} is not in {batch:?}");
@@ -128,7 +168,10 @@ fn a_missing_segment_in_the_middle_is_damage() {
     for gone in &names[1..names.len() - 1] {
         let mut image = image.clone();
         image.remove(gone);
-        assert!(matches!(found(&Disk::of(image)), Err(JournalError::Damaged { .. })), "{gone}");
+        assert!(
+            matches!(found(&Disk::of(image)), Err(JournalError::Damaged { .. })),
+            "{gone}"
+        );
     }
 }
 
@@ -155,7 +198,10 @@ fn a_power_cut_after_any_sync_loses_nothing_that_was_acknowledged() {
                         (0..=2, Some(victim)) => {
                             after.remove(victim);
                             let reason = DropReason::Evicted;
-                            ops.push(Op::Drop { tx: tx(*victim, 200), reason });
+                            ops.push(Op::Drop {
+                                tx: tx(*victim, 200),
+                                reason,
+                            });
                         }
                         (3..=5, Some(victim)) => {
                             after.remove(victim);
@@ -191,9 +237,10 @@ fn a_power_cut_after_any_sync_loses_nothing_that_was_acknowledged() {
                 let included = hashes(&forgotten);
                 let real: BTreeSet<B256> = got.difference(&included).copied().collect();
                 let before: BTreeSet<B256> = hashes(&live).difference(&included).copied().collect();
-                let after = in_doubt.as_ref().map(&hashes).map(|set| {
-                    set.difference(&included).copied().collect::<BTreeSet<_>>()
-                });
+                let after = in_doubt
+                    .as_ref()
+                    .map(&hashes)
+                    .map(|set| set.difference(&included).copied().collect::<BTreeSet<_>>());
                 assert!(
                     real == before || Some(&real) == after.as_ref(),
                     "seed {seed}, power cut after sync {syncs_max}, image {cut}"
@@ -230,10 +277,14 @@ fn segments_stay_bounded_while_few_records_live() {
         }
         journal.commit(ops.iter()).unwrap();
         journal.reclaim().unwrap();
-        assert!(disk.image().len() <= 7, "{} segments after {n}", disk.image().len());
+        assert!(
+            disk.image().len() <= 7,
+            "{} segments after {n}",
+            disk.image().len()
+        );
     }
     let got: BTreeSet<B256> = found(&disk).unwrap().into_iter().collect();
-    let order: Vec<_> = recover(&mut disk.clone()).unwrap().accepted;
+    let order: Vec<_> = recover(&mut Disk::of(disk.image())).unwrap().accepted;
     assert!(order.is_sorted_by_key(|(_, record)| record.arrival));
     for hash in live {
         assert!(got.contains(&hash));
@@ -283,17 +334,43 @@ fn a_record_survives_a_real_folder() {
     let path = dir.path().join("journal");
     let mut files = Box::new(FolderFiles::open(&path).unwrap());
     let found = recover(&mut *files).unwrap();
-    let config =
-        JournalConfig { segment_bytes: 16 * 1024, segments_max: 16, batch_bytes_max: 1 << 20 };
-    let mut writer = Writer::new(files, config, found.index, found.next_batch, Default::default());
+    let config = JournalConfig {
+        segment_bytes: 16 * 1024,
+        segments_max: 16,
+        batch_bytes_max: 1 << 20,
+    };
+    let mut writer = Writer::new(
+        files,
+        config,
+        found.index,
+        found.next_batch,
+        Default::default(),
+    );
     let ops = [Op::Accept(tx(1, 300)), Op::Accept(tx(2, 400))];
     writer.commit(ops.iter()).unwrap();
-    writer.commit([Op::Drop { tx: tx(1, 300), reason: DropReason::Expired }].iter()).unwrap();
+    writer
+        .commit(
+            [Op::Drop {
+                tx: tx(1, 300),
+                reason: DropReason::Expired,
+            }]
+            .iter(),
+        )
+        .unwrap();
     drop(writer);
     // A torn tail: half a batch.
-    let name = std::fs::read_dir(&path).unwrap().next().unwrap().unwrap().path();
+    let name = std::fs::read_dir(&path)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     let mut bytes = std::fs::read(&name).unwrap();
-    let end = bytes.iter().rposition(|b| *b != 0).unwrap().next_multiple_of(SECTOR);
+    let end = bytes
+        .iter()
+        .rposition(|b| *b != 0)
+        .unwrap()
+        .next_multiple_of(SECTOR);
     bytes[end..end + 100].fill(0xab);
     std::fs::write(&name, &bytes).unwrap();
 
@@ -336,7 +413,14 @@ fn any_record() -> impl Strategy<Value = Record> {
         .prop_map(|((arrival, accepted_ms, requeued, private, sender), raw)| {
             let sender = sender.into();
             let raw = raw.into();
-            Record::Accepted(Accepted { arrival, accepted_ms, requeued, private, sender, raw })
+            Record::Accepted(Accepted {
+                arrival,
+                accepted_ms,
+                requeued,
+                private,
+                sender,
+                raw,
+            })
         });
     let dropped = any::<([u8; 32], u8, [u8; 32], u64)>().prop_map(|(hash, kind, by, next)| {
         let reason = match kind % 6 {
@@ -347,7 +431,10 @@ fn any_record() -> impl Strategy<Value = Record> {
             4 => DropReason::Evicted,
             _ => DropReason::Removed,
         };
-        Record::Dropped { hash: hash.into(), reason }
+        Record::Dropped {
+            hash: hash.into(),
+            reason,
+        }
     });
     prop_oneof![accepted, dropped]
 }
@@ -382,7 +469,11 @@ proptest! {
 /// in front of the first changed byte is found unless the segment is refused.
 #[test]
 fn the_scan_survives_mutants() {
-    let header = Header { segment: 1, first_batch: 1, salt: 7 };
+    let header = Header {
+        segment: 1,
+        first_batch: 1,
+        salt: 7,
+    };
     let accepted = |n: u8| {
         Record::Accepted(Accepted {
             arrival: u64::from(n),
@@ -393,7 +484,11 @@ fn the_scan_survives_mutants() {
             raw: vec![n; 90].into(),
         })
     };
-    let batches = vec![vec![accepted(1)], vec![accepted(2), accepted(3)], vec![accepted(4)]];
+    let batches = vec![
+        vec![accepted(1)],
+        vec![accepted(2), accepted(3)],
+        vec![accepted(4)],
+    ];
     let valid = segment(&batches, &header, 4_096);
     let whole = scan(&valid, &header);
     let mut rng = StdRng::seed_from_u64(0xf0_66a7a);
@@ -418,7 +513,9 @@ fn the_scan_survives_mutants() {
             2 => {
                 // Lengths at their edges.
                 let at = SECTOR + SECTOR * rng.random_range(0..6usize);
-                let len: u32 = *[0, 1, 9, 17, 0x7fff_ffff, u32::MAX].choose(&mut rng).unwrap();
+                let len: u32 = *[0, 1, 9, 17, 0x7fff_ffff, u32::MAX]
+                    .choose(&mut rng)
+                    .unwrap();
                 bytes[at..at + 4].copy_from_slice(&len.to_le_bytes());
                 first = at;
             }
@@ -442,10 +539,16 @@ fn the_scan_survives_mutants() {
             }
         }
         for placed in &got.records {
-            assert!(whole.records.contains(placed), "case {case} made a record up");
+            assert!(
+                whole.records.contains(placed),
+                "case {case} made a record up"
+            );
         }
     }
-    assert!(torn > 1_000 && damaged > 1_000, "{torn} torn, {damaged} damaged");
+    assert!(
+        torn > 1_000 && damaged > 1_000,
+        "{torn} torn, {damaged} damaged"
+    );
     for _ in 0..20_000 {
         let mut noise = vec![0; rng.random_range(0..2_000)];
         rng.fill(&mut noise[..]);
@@ -461,8 +564,19 @@ fn the_scan_survives_mutants() {
 #[test]
 fn a_crafted_transaction_cannot_fake_a_later_batch() {
     let forged = {
-        let header = Header { segment: 9, first_batch: 1_000, salt: 0 };
-        segment(&[vec![Record::Dropped { hash: B256::ZERO, reason: DropReason::Expired }]], &header, 0)
+        let header = Header {
+            segment: 9,
+            first_batch: 1_000,
+            salt: 0,
+        };
+        segment(
+            &[vec![Record::Dropped {
+                hash: B256::ZERO,
+                reason: DropReason::Expired,
+            }]],
+            &header,
+            0,
+        )
     };
     let mut raw = vec![0xaa; 4 * SECTOR];
     for at in (0..3 * SECTOR).step_by(SECTOR) {
@@ -478,5 +592,4 @@ fn a_crafted_transaction_cannot_fake_a_later_batch() {
     bytes[2 * SECTOR + 4] ^= 1;
     let disk = Disk::of(BTreeMap::from([(name, bytes)]));
     assert_eq!(found(&disk).unwrap(), vec![tx(1, 100).hash]);
-    assert_eq!(disk.clone().list().unwrap().len(), 1);
 }

@@ -51,12 +51,17 @@ where
     TxEnvelope: From<Signed<T>>,
 {
     let signature = signer.sign_hash_sync(&tx.signature_hash()).unwrap();
-    TxEnvelope::from(tx.into_signed(signature)).encoded_2718().into()
+    TxEnvelope::from(tx.into_signed(signature))
+        .encoded_2718()
+        .into()
 }
 
 /// A pool transaction that no decoder made: for what only reads the fields beside `tx`.
 pub(crate) fn bare(sender: Address, nonce: u64, tip: u128, cost: u128, raw: Vec<u8>) -> PoolTx {
-    let tx = TxLegacy { nonce, ..Default::default() };
+    let tx = TxLegacy {
+        nonce,
+        ..Default::default()
+    };
     let signature = Signature::new(U256::from(1), U256::from(1), false);
     PoolTx {
         hash: keccak256(&raw),
@@ -87,7 +92,11 @@ pub(crate) struct TestState {
 
 impl TestState {
     pub(crate) fn new() -> Arc<Self> {
-        let fees = HeadFees { base_fee_next: 100, block_gas_limit: 60_000_000, ..Default::default() };
+        let fees = HeadFees {
+            base_fee_next: 100,
+            block_gas_limit: 60_000_000,
+            ..Default::default()
+        };
         Arc::new(Self {
             accounts: Mutex::default(),
             codes: Mutex::default(),
@@ -96,7 +105,11 @@ impl TestState {
     }
 
     pub(crate) fn set(&self, address: Address, nonce: u64, balance: u128) {
-        let info = AccountInfo { nonce, balance: U256::from(balance), ..Default::default() };
+        let info = AccountInfo {
+            nonce,
+            balance: U256::from(balance),
+            ..Default::default()
+        };
         self.accounts.lock().insert(address, info);
     }
 
@@ -131,7 +144,10 @@ impl PoolState for TestState {
 }
 
 pub(crate) fn config() -> PoolConfig {
-    PoolConfig { journal_segment_bytes: 64 * 1024, ..PoolConfig::public(CHAIN) }
+    PoolConfig {
+        journal_segment_bytes: 64 * 1024,
+        ..PoolConfig::public(CHAIN)
+    }
 }
 
 /// A disk that forgets: what was not synced survives in part or not at all.
@@ -169,13 +185,28 @@ impl Disk {
 
     /// The contents as they are now, all durable.
     pub(crate) fn image(&self) -> BTreeMap<String, Vec<u8>> {
-        self.with(|disk| disk.files.iter().map(|(k, v)| (k.clone(), v.now.clone())).collect())
+        self.with(|disk| {
+            disk.files
+                .iter()
+                .map(|(k, v)| (k.clone(), v.now.clone()))
+                .collect()
+        })
     }
 
     pub(crate) fn of(image: BTreeMap<String, Vec<u8>>) -> Self {
-        let file = |bytes: Vec<u8>| DiskFile { now: bytes.clone(), synced: bytes, linked: true };
-        let files = image.into_iter().map(|(name, bytes)| (name, file(bytes))).collect();
-        Self(Arc::new(Mutex::new(DiskState { files, ..Default::default() })))
+        let file = |bytes: Vec<u8>| DiskFile {
+            now: bytes.clone(),
+            synced: bytes,
+            linked: true,
+        };
+        let files = image
+            .into_iter()
+            .map(|(name, bytes)| (name, file(bytes)))
+            .collect();
+        Self(Arc::new(Mutex::new(DiskState {
+            files,
+            ..Default::default()
+        })))
     }
 
     /// What a power cut may leave: synced bytes, and any of the unsynced sectors and links.
@@ -213,7 +244,9 @@ impl DiskState {
 
     fn file(&mut self, name: &str) -> io::Result<&mut DiskFile> {
         self.alive()?;
-        self.files.get_mut(name).ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.files
+            .get_mut(name)
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 }
 
@@ -235,7 +268,11 @@ impl JournalFiles for Disk {
             assert!(!disk.files.contains_key(name), "{name} exists");
             disk.writes += 1;
             let zeros = vec![0; usize::try_from(bytes).unwrap()];
-            let file = DiskFile { now: zeros.clone(), synced: zeros, linked: false };
+            let file = DiskFile {
+                now: zeros.clone(),
+                synced: zeros,
+                linked: false,
+            };
             disk.files.insert(name.into(), file);
             Ok(())
         })

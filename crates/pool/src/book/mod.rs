@@ -8,12 +8,17 @@
 //! - victims are the ends of senders' parts, lowest bottleneck first, then newest; the gapped part
 //!   has limits of its own and never takes room from the executable one.
 
+mod evict;
+mod rules;
+
+use rules::impossible;
+
 use crate::{
     DropReason, HeadFees, PoolConfig, PoolError, PoolTx,
-    queue::{Account, Code, Entry, Queue, Rank, Terms, Totals, slots_of},
+    queue::{Account, Code, Entry, Queue, Rank, Terms, Totals},
 };
 use alloy_primitives::{
-    Address, B256, U256,
+    Address, B256,
     map::{AddressMap, B256Map},
 };
 use std::{
@@ -124,39 +129,6 @@ impl Book {
         let full = self.totals.executable_slots >= self.executable_slots_max();
         let lowest = self.tails[EXECUTABLE].first().filter(|_| full);
         lowest.map_or(floor, |rank| floor.max(rank.bottleneck.saturating_add(1)))
-    }
-
-    /// Rules that need only the sender's account: nonce and funds. Cheap; [`insert`](Self::insert)
-    /// applies them again.
-    pub(crate) fn precheck(&self, tx: &PoolTx, account: &Account) -> Result<(), PoolError> {
-        if let Code::Contract(code_hash) = account.code {
-            return Err(PoolError::SenderNotEoa {
-                sender: tx.sender,
-                code_hash,
-            });
-        }
-        let (next, got, reach) = (account.nonce, tx.nonce, self.limits.slots_per_sender);
-        if got < next {
-            return Err(PoolError::NonceTooLow { next, got });
-        }
-        // EIP-2681: the last nonce is unusable.
-        if got - next >= reach || got == u64::MAX {
-            return Err(PoolError::NonceTooHigh { next, got, reach });
-        }
-        let queue = self.queues.get(&tx.sender);
-        let pooled = queue.map_or(U256::ZERO, |queue| {
-            let replaced = queue.get(got).map_or(U256::ZERO, |entry| entry.tx.cost);
-            queue.cost.saturating_sub(replaced)
-        });
-        let want = pooled.saturating_add(tx.cost);
-        if want > account.balance {
-            return Err(PoolError::InsufficientFunds {
-                have: account.balance,
-                want,
-                pooled,
-            });
-        }
-        Ok(())
     }
 
     /// Takes a newcomer in by all rules. What it replaces or pushes out is returned.
@@ -334,75 +306,6 @@ impl Book {
         Some(self.fresh.iter().skip(skip))
     }
 
-    fn check_in_flight(&self, tx: &PoolTx, account: &Account) -> Result<(), PoolError> {
-        let (sender, next, got) = (tx.sender, account.nonce, tx.nonce);
-        if got == next || !self.is_single(&sender, account) {
-            return Ok(());
-        }
-        let taken = self
-            .queues
-            .get(&sender)
-            .is_some_and(|queue| queue.get(next).is_some());
-        Err(if taken {
-            PoolError::DelegatedInFlight { sender, limit: 1 }
-        } else {
-            PoolError::DelegatedGap { sender, next, got }
-        })
-    }
-
-    fn check_fees(&self, tx: &PoolTx) -> Result<(), PoolError> {
-        let base_fee = self.fees.base_fee_next;
-        let (fee, tip) = (tx.max_fee, tx.max_tip);
-        if !self.limits.hold_below_base_fee && fee < u128::from(base_fee) {
-            return Err(PoolError::FeeBelowBaseFee { fee, base_fee });
-        }
-        if tip < self.limits.tip_min {
-            let minimum = i128::try_from(self.limits.tip_min).unwrap_or(i128::MAX);
-            return Err(PoolError::Underpriced {
-                tip: tx.effective_tip(base_fee),
-                minimum,
-            });
-        }
-        let queue = self.queues.get(&tx.sender);
-        if let Some(old) = queue.and_then(|queue| queue.get(tx.nonce)) {
-            let fee_min = raised(old.tx.max_fee, self.limits.replacement_percent);
-            let tip_min = raised(old.tx.max_tip, self.limits.replacement_percent);
-            if fee < fee_min || tip < tip_min {
-                return Err(PoolError::ReplacementUnderpriced {
-                    fee_min,
-                    tip_min,
-                    fee,
-                    tip,
-                });
-            }
-        }
-        Ok(())
-    }
-
-    fn check_authorities(&self, tx: &PoolTx) -> Result<(), PoolError> {
-        let old = self
-            .queues
-            .get(&tx.sender)
-            .and_then(|queue| queue.get(tx.nonce));
-        for authority in &tx.authorities {
-            let replaced = old.is_some_and(|old| old.tx.authorities.contains(authority));
-            let pending = self.authorities.get(authority).copied().unwrap_or(0);
-            let queued = self.queues.get(authority).map_or(0, Queue::len);
-            if pending > u32::from(replaced) || queued > 1 {
-                return Err(PoolError::AuthorityReserved {
-                    authority: *authority,
-                    limit: 1,
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether the account may have one transaction in flight only.
-    fn is_single(&self, sender: &Address, account: &Account) -> bool {
-        account.code == Code::Delegation || self.authorities.contains_key(sender)
-    }
-
     fn put(&mut self, entry: Entry, account: Account, now_ms: u64) -> Option<Entry> {
         let tx = Arc::clone(&entry.tx);
         let queue = self
@@ -532,104 +435,4 @@ impl Book {
             self.queues.remove(sender);
         }
     }
-
-    /// What has to leave each part so that it is within its limits.
-    fn victims(&self) -> [Vec<Rank>; 2] {
-        let slots = self
-            .totals
-            .executable_slots
-            .saturating_sub(self.executable_slots_max());
-        let count = self.totals.gapped.saturating_sub(self.limits.gapped_count);
-        let bytes = self
-            .totals
-            .gapped_bytes
-            .saturating_sub(self.limits.gapped_bytes);
-        [
-            self.lowest(EXECUTABLE, slots, 0, |tx| (slots_of(tx), 0)),
-            self.lowest(GAPPED, count as u64, bytes, |tx| (1, tx.raw.len())),
-        ]
-    }
-
-    /// Entries of a part, lowest rank first, until both needs are met.
-    fn lowest(
-        &self,
-        part: usize,
-        mut units: u64,
-        mut bytes: usize,
-        gives: impl Fn(&PoolTx) -> (u64, usize),
-    ) -> Vec<Rank> {
-        let mut victims = Vec::new();
-        let mut tails = self.tails[part].iter().copied().peekable();
-        // Ends that come to light when those behind them leave.
-        let mut exposed = BTreeSet::new();
-        while units > 0 || bytes > 0 {
-            let tail = tails.peek().copied();
-            let rank = match (tail, exposed.first().copied()) {
-                (Some(tail), Some(inner)) if tail < inner => tails.next(),
-                (Some(_), None) => tails.next(),
-                (_, inner) => {
-                    exposed.pop_first();
-                    inner
-                }
-            };
-            let Some(rank) = rank else { break };
-            let Some(queue) = self.queues.get(&rank.sender) else {
-                break;
-            };
-            if let Some(entry) = queue.get(rank.nonce) {
-                let (unit, byte) = gives(&entry.tx);
-                units = units.saturating_sub(unit);
-                bytes = bytes.saturating_sub(byte);
-            }
-            let inner = queue.below(rank.nonce).next_back();
-            exposed.extend(
-                inner
-                    .filter(|entry| entry.executable == (part == EXECUTABLE))
-                    .map(Entry::rank),
-            );
-            victims.push(rank);
-        }
-        victims
-    }
-
-    /// Lowest bottleneck of a part among other senders.
-    fn lowest_but(&self, part: usize, sender: &Address) -> Option<i128> {
-        self.tails[part]
-            .iter()
-            .find(|rank| rank.sender != *sender)
-            .map(|rank| rank.bottleneck)
-    }
-
-    /// Evicts what was chosen. That can end the authorization that held another sender back to one
-    /// transaction, so it goes on until the limits hold.
-    fn evict(&mut self, mut victims: [Vec<Rank>; 2], now_ms: u64, removed: &mut Removed) {
-        while victims.iter().any(|part| !part.is_empty()) {
-            for rank in victims.iter().flatten() {
-                if let Some(entry) = self.take(&rank.sender, rank.nonce, now_ms) {
-                    self.judge_around(&entry.tx, now_ms);
-                    removed.push((entry.tx, DropReason::Evicted));
-                }
-            }
-            victims = self.victims();
-        }
-    }
-}
-
-/// Why an account can no longer send a transaction, if so.
-fn impossible(tx: &PoolTx, account: &Account) -> Option<DropReason> {
-    if tx.nonce < account.nonce {
-        return Some(DropReason::NonceUsed {
-            next: account.nonce,
-        });
-    }
-    (tx.cost > account.balance).then_some(DropReason::Unpayable)
-}
-
-/// A fee raised by a percentage, rounded up, and by at least one wei.
-fn raised(fee: u128, percent: u64) -> u128 {
-    let rise = fee.div_ceil(100).saturating_mul(u128::from(percent));
-    let exact = fee
-        .checked_mul(u128::from(percent))
-        .map(|product| product.div_ceil(100));
-    fee.saturating_add(exact.unwrap_or(rise).max(1))
 }

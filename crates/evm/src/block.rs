@@ -262,6 +262,11 @@ impl<S: StateSource, I: Inspector<OpEvmContext<Overlay<S>>>> OpenBlock<S, I> {
         Ok((self.commit(tx, result)?, seen))
     }
 
+    /// The engine's form of a transaction, for tracers that ask for it.
+    pub fn tx_env(&self, tx: &PreparedTx) -> OpTx {
+        OpTx::from_encoded_tx(&tx.tx, tx.sender, tx.raw.clone())
+    }
+
     /// The inspector.
     pub fn inspector_mut(&mut self) -> &mut I {
         &mut self.evm.inspector_mut().inner

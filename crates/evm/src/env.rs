@@ -1,8 +1,10 @@
 //! The block environment: what the opcodes of a block see, and the rules that hold in it.
 
+use crate::decode_extra_data;
+use alloc::vec::Vec;
 use alloy_consensus::Header;
 use alloy_evm::EvmEnv;
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B64, B256, Bytes, U256};
 use foggara_primitives::{ChainSpec, PayloadAttributes};
 use op_revm::OpSpecId;
 use revm::{
@@ -60,7 +62,8 @@ impl BlockContext {
         EvmEnv::new(cfg, self.block_env())
     }
 
-    fn block_env(&self) -> BlockEnv {
+    /// The engine's form of it, for tracers that ask for it.
+    pub fn block_env(&self) -> BlockEnv {
         BlockEnv {
             number: U256::from(self.number),
             beneficiary: self.beneficiary,
@@ -76,6 +79,25 @@ impl BlockContext {
             }),
             ..BlockEnv::default()
         }
+    }
+}
+
+/// The attributes that a sealed block was made of, for replaying, checking or tracing it: what
+/// `begin` needs is all in the header.
+pub fn attributes_of(header: &Header, transactions: Vec<Bytes>) -> PayloadAttributes {
+    let params =
+        decode_extra_data(&header.extra_data).map_or(B64::ZERO, |(denominator, elasticity)| {
+            B64::from((u64::from(denominator) << 32) | u64::from(elasticity))
+        });
+    PayloadAttributes {
+        timestamp: header.timestamp,
+        prev_randao: header.mix_hash,
+        fee_recipient: header.beneficiary,
+        parent_beacon_block_root: header.parent_beacon_block_root.unwrap_or_default(),
+        gas_limit: header.gas_limit,
+        eip1559_params: params,
+        transactions,
+        no_tx_pool: true,
     }
 }
 

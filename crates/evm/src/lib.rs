@@ -10,6 +10,8 @@
         clippy::unwrap_used
     )
 )]
+// An error ends a block or a call; what it weighs on the stack is of no matter.
+#![allow(clippy::result_large_err)]
 
 extern crate alloc;
 
@@ -33,14 +35,14 @@ mod tx;
 pub use block::{BlockOptions, ExecutedState, OpenBlock, TxOutcome};
 pub use cancel::{Cancel, Watch};
 pub use diff::{MapAccount, MapState, normalise};
-pub use env::{BlockContext, op_spec_id};
+pub use env::{BlockContext, attributes_of, op_spec_id};
 pub use error::{DbError, ExecError, InvalidTx, TxError};
 pub use factory::FoggaraEvmFactory;
 pub use fees::{
     L1FeeParams, base_fee_of_next, da_size, decode_extra_data, encode_extra_data, l1_cost,
     next_base_fee, operator_cost,
 };
-pub use overlay::{Overlay, OverlayRef};
+pub use overlay::Overlay;
 pub use precompiles::{AiMeter, PrecompileContext, install_precompiles, precompile_addresses};
 pub use receipt::{DecodedReceipt, decode_receipt, logs_bloom};
 pub use recover::recover_signer;

@@ -21,7 +21,8 @@ use revm::{
 
 /// A source of state with changes on top.
 pub struct Overlay<S> {
-    source: S,
+    /// In a cell so that tracers can read through a shared reference; execution never borrows it.
+    source: RefCell<S>,
     accounts: AddressMap<Cached>,
     codes: B256Map<Bytecode>,
     hashes: BTreeMap<u64, B256>,
@@ -59,7 +60,7 @@ impl<S: StateSource> Overlay<S> {
     /// Nothing changed yet on top of `source`.
     pub fn new(source: S) -> Self {
         Self {
-            source,
+            source: RefCell::new(source),
             accounts: AddressMap::default(),
             codes: B256Map::default(),
             hashes: BTreeMap::new(),
@@ -68,12 +69,12 @@ impl<S: StateSource> Overlay<S> {
 
     /// The source below.
     pub fn source_mut(&mut self) -> &mut S {
-        &mut self.source
+        self.source.get_mut()
     }
 
     /// Drops the changes.
     pub fn into_source(self) -> S {
-        self.source
+        self.source.into_inner()
     }
 
     /// The account as it is now.
@@ -92,6 +93,7 @@ impl<S: StateSource> Overlay<S> {
         let Self {
             source, accounts, ..
         } = self;
+        let source = source.get_mut();
         let cached = load(source, accounts, address)?;
         Ok(slot(source, cached, address, key)?.now)
     }
@@ -107,7 +109,7 @@ impl<S: StateSource> Overlay<S> {
         if let Some(code) = self.codes.get(&hash) {
             return Ok(code.clone());
         }
-        let code = Bytecode::new_raw(self.source.code(hash)?);
+        let code = Bytecode::new_raw(self.source.get_mut().code(hash)?);
         self.codes.insert(hash, code.clone());
         Ok(code)
     }
@@ -207,6 +209,7 @@ impl<S: StateSource> Overlay<S> {
             codes,
             ..
         } = self;
+        let source = source.get_mut();
         let cached = load(source, accounts, address)?;
         let before = cached.now;
         let (destroyed, created) = (account.is_selfdestructed(), account.is_created());
@@ -276,6 +279,7 @@ impl<S: StateSource> Overlay<S> {
             codes,
             ..
         } = self;
+        let source = source.get_mut();
         for (address, cached) in accounts.iter().filter(|(_, cached)| cached.dirty) {
             let storage_wiped = cached.wiped && cached.parent.is_some();
             let mut change = AccountChange {
@@ -310,7 +314,7 @@ impl<S: StateSource> Overlay<S> {
     }
 
     fn cached(&mut self, address: Address) -> Result<&mut Cached, SourceError> {
-        load(&mut self.source, &mut self.accounts, address)
+        load(self.source.get_mut(), &mut self.accounts, address)
     }
 }
 
@@ -374,7 +378,7 @@ impl<S: StateSource> Database for Overlay<S> {
         if let Some(hash) = self.hashes.get(&number) {
             return Ok(*hash);
         }
-        let hash = self.source.block_hash(number)?;
+        let hash = self.source.get_mut().block_hash(number)?;
         self.hashes.insert(number, hash);
         Ok(hash)
     }
@@ -390,43 +394,51 @@ fn engine_info(info: AccountInfo) -> EngineInfo {
     }
 }
 
-/// An [`Overlay`] that can be read through a shared reference, as tracers want it.
-pub struct OverlayRef<'a, S>(RefCell<&'a mut Overlay<S>>);
-
-impl<'a, S> OverlayRef<'a, S> {
-    /// Lends an overlay.
-    pub const fn new(overlay: &'a mut Overlay<S>) -> Self {
-        Self(RefCell::new(overlay))
-    }
-}
-
-impl<S> fmt::Debug for OverlayRef<'_, S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OverlayRef").finish_non_exhaustive()
-    }
-}
-
-impl<S: StateSource> DatabaseRef for OverlayRef<'_, S> {
+/// Reads without remembering: for tracers, beside or after an execution.
+impl<S: StateSource> DatabaseRef for Overlay<S> {
     type Error = DbError;
 
     fn basic_ref(&self, address: Address) -> Result<Option<EngineInfo>, DbError> {
-        let mut overlay = self.0.borrow_mut();
-        let mut info = overlay.basic(address)?;
-        if let Some(info) = &mut info {
-            info.code = Some(overlay.code(info.code_hash)?);
-        }
-        Ok(info)
+        let info = match self.accounts.get(&address) {
+            Some(cached) => cached.now,
+            None => self.source.borrow_mut().account(address)?,
+        };
+        let Some(info) = info else { return Ok(None) };
+        let code = self.code_by_hash_ref(info.code_hash)?;
+        Ok(Some(EngineInfo {
+            code: Some(code),
+            ..engine_info(info)
+        }))
     }
 
     fn code_by_hash_ref(&self, hash: B256) -> Result<Bytecode, DbError> {
-        self.0.borrow_mut().code_by_hash(hash)
+        if hash == KECCAK256_EMPTY || hash.is_zero() {
+            return Ok(Bytecode::default());
+        }
+        match self.codes.get(&hash) {
+            Some(code) => Ok(code.clone()),
+            None => Ok(Bytecode::new_raw(self.source.borrow_mut().code(hash)?)),
+        }
     }
 
     fn storage_ref(&self, address: Address, key: U256) -> Result<U256, DbError> {
-        Database::storage(&mut **self.0.borrow_mut(), address, key)
+        let hidden = match self.accounts.get(&address) {
+            Some(cached) => match cached.storage.get(&key) {
+                Some(slot) => return Ok(slot.now),
+                None => cached.wiped || cached.parent.is_none(),
+            },
+            None => false,
+        };
+        if hidden {
+            return Ok(U256::ZERO);
+        }
+        Ok(self.source.borrow_mut().storage(address, B256::from(key))?)
     }
 
     fn block_hash_ref(&self, number: u64) -> Result<B256, DbError> {
-        Database::block_hash(&mut **self.0.borrow_mut(), number)
+        match self.hashes.get(&number) {
+            Some(hash) => Ok(*hash),
+            None => Ok(self.source.borrow_mut().block_hash(number)?),
+        }
     }
 }

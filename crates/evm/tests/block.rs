@@ -805,7 +805,7 @@ fn folded_diffs_are_the_diff_of_the_block() {
     let diff = block.end().unwrap().diff;
     normalise(&mut fold, &mut state.clone()).unwrap();
     assert_eq!(fold, diff);
-    let mut at_once = state.clone();
+    let mut at_once = state;
     at_once.apply(&diff);
     assert_eq!(at_once.accounts, naive.accounts);
 }

@@ -5,7 +5,7 @@ mod common;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use common::*;
 use foggara_evm::{
-    BlockContext, InvalidTx, MapState, OverlayRef,
+    BlockContext, InvalidTx, MapState,
     call::{
         AccountOverride, BlockOverride, CallError, CallLimits, CallRequest, CallStatus,
         EstimateError, MaxGas, Simulation, StateOverride, halt_message,
@@ -466,11 +466,11 @@ fn an_inspector_sees_every_step_and_changes_nothing() {
     };
     let plain = simulation.call(&request).unwrap();
     let (result, steps) = simulation.inspect(&request, Steps::default()).unwrap();
-    assert_eq!(foggara_evm::call::outcome(result.result.clone()), plain);
+    assert_eq!(foggara_evm::call::outcome(result.result), plain);
     // JUMPDEST 1, PUSH0 2, JUMP 8: nine thousand gas are about 2,450 steps.
     assert!((2_400..2_500).contains(&steps.0), "{}", steps.0);
     // The state before can be read through a shared reference, code included.
-    let state = OverlayRef::new(simulation.state_mut());
+    let state = &*simulation.state_mut();
     let info = state.basic_ref(LOOPER).unwrap().unwrap();
     assert_eq!(
         info.code.unwrap().original_bytes(),

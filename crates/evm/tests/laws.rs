@@ -362,7 +362,7 @@ proptest! {
         fold.merge(&outcome.diff);
         for (index, act) in acts.iter().enumerate() {
             let nonce = |address: Address| now.accounts.get(&address).map_or(0, |a| a.info.nonce);
-            let tx = transaction(act, index as u8, nonce);
+            let tx = transaction(act, u8::try_from(index).unwrap(), nonce);
             let outcome = match block.tx(&tx) {
                 Ok(outcome) => outcome,
                 Err(TxError::Invalid(_)) => {

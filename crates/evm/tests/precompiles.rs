@@ -61,7 +61,7 @@ fn golden() -> (Bytes, Bytes) {
 fn data_world(size: usize) -> MapState {
     let mut state = world();
     let data = |seed: usize| {
-        let bytes = (0..size).map(|n| ((n * 7 + seed) % 251) as u8);
+        let bytes = (0..size).map(|n| u8::try_from((n * 7 + seed) % 251).unwrap());
         std::iter::once(0).chain(bytes).collect::<Vec<u8>>()
     };
     state.insert(WEIGHTS, 1, U256::ZERO, data(1).into(), []);

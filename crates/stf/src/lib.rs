@@ -10,6 +10,8 @@
         clippy::unwrap_used
     )
 )]
+// An error ends a block or a call; what it weighs on the stack is of no matter.
+#![allow(clippy::result_large_err)]
 
 extern crate alloc;
 
@@ -25,7 +27,9 @@ pub use accumulate::{Accumulators, TxTrace, object_ref, trace_root};
 pub use block::ExecutedBlock;
 pub use derive::{DeriveError, DeriveOutcome, DeriveSource, derive_step, resume_deriver};
 pub use execute::{Executed, execute_block, replay_block, replay_prepared};
-pub use foggara_evm::{BlockOptions, ExecError, InvalidTx, PreparedTx, TxError, TxOutcome};
+pub use foggara_evm::{
+    BlockOptions, ExecError, InvalidTx, PreparedTx, TxError, TxOutcome, attributes_of,
+};
 pub use foggara_trie::NodeSource;
 pub use genesis::{GenesisAccount, GenesisAlloc, genesis_block, genesis_state};
 pub use memory::MemorySource;

@@ -1,5 +1,7 @@
 //! Blocks from genesis on: sealing, folding, replacing, replaying, over a source in memory.
 
+#![allow(clippy::result_large_err)]
+
 #[path = "../../evm/tests/common/mod.rs"]
 mod common;
 
@@ -14,8 +16,8 @@ use foggara_primitives::{
 };
 use foggara_stf::{
     ExecError, Executed, ExecutedBlock, GenesisAccount, GenesisAlloc, InvalidTx, MemorySource,
-    NodeSource, PreparedTx, TxError, begin, execute_block, genesis_block, object_ref, replay_block,
-    replay_prepared, trace_root,
+    NodeSource, PreparedTx, TxError, attributes_of, begin, execute_block, genesis_block,
+    object_ref, replay_block, replay_prepared, trace_root,
 };
 use foggara_trie::{Nibbles, ordered_root, storage_root};
 use proptest::prelude::*;
@@ -251,6 +253,13 @@ fn an_invalid_transaction_makes_a_block_of_deposits_only() {
     }
 }
 
+fn refused(executed: Result<Executed, ExecError>) -> (usize, InvalidTx) {
+    match executed {
+        Err(ExecError::Deposit { index, reason }) => (index, reason),
+        other => panic!("expected a fatal deposit, got {other:?}"),
+    }
+}
+
 #[test]
 fn a_deposit_that_cannot_be_is_fatal() {
     let mut chain = Chain::new();
@@ -258,22 +267,16 @@ fn a_deposit_that_cannot_be_is_fatal() {
     let huge = deposit(1, from, TxKind::Call(from), 0, 0, GAS_LIMIT, Bytes::new());
     let attributes = chain.attributes(&[huge]);
     assert!(matches!(
-        chain.execute(&attributes),
-        Err(ExecError::Deposit {
-            index: 1,
-            reason: InvalidTx::BlockGas { .. }
-        })
+        refused(chain.execute(&attributes)),
+        (1, InvalidTx::BlockGas { .. })
     ));
     let mut attributes = chain.attributes(&[]);
     attributes
         .transactions
         .push(Bytes::from_static(&[0x7e, 0xff]));
     assert!(matches!(
-        chain.execute(&attributes),
-        Err(ExecError::Deposit {
-            index: 1,
-            reason: InvalidTx::Decode(_)
-        })
+        refused(chain.execute(&attributes)),
+        (1, InvalidTx::Decode(_))
     ));
     let mut attributes = chain.attributes(&[]);
     attributes.timestamp = chain.tip.header.timestamp;
@@ -583,7 +586,8 @@ proptest! {
                     let account = open.block_mut().state_mut().account(address).unwrap();
                     nonces.insert(address, account.unwrap().nonce);
                 }
-                let index = index as u8 + 10 * tip.header.number as u8;
+                let number = tip.header.number;
+                let index = u8::try_from(10 * number + index as u64).unwrap();
                 let tx = transaction(act, index, |address| nonces[&address]);
                 match open.tx(&tx) {
                     Ok(outcome) => {
@@ -604,6 +608,11 @@ proptest! {
                 &chain.spec, &tip.header, tip.hash, &attributes, &prepared, &mut follower,
             );
             prop_assert_eq!(&third.unwrap(), &block);
+            let attributes = attributes_of(&block.header, block.transactions.clone());
+            let fourth = replay_block(
+                &chain.spec, &tip.header, tip.hash, &attributes, &mut follower,
+            );
+            prop_assert_eq!(&fourth.unwrap(), &block);
             let mut fold = StateDiff::default();
             for diff in &diffs {
                 fold.merge(diff);

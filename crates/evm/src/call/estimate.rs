@@ -62,9 +62,8 @@ impl<S: StateSource> Simulation<S> {
             return Ok(gas);
         }
         let first = self.try_gas(&tx, max.gas())?;
-        let first = match first {
-            Some(outcome) => outcome,
-            None => return Err(EstimateError::Allowance(max)),
+        let Some(first) = first else {
+            return Err(EstimateError::Allowance(max));
         };
         match first.status {
             CallStatus::Success(_) => {}

@@ -218,11 +218,13 @@ impl Verifier {
     async fn resume(&self) -> Result<ResumePoint, VerifierError> {
         let point = resume::find(&self.store, &self.spec, &*self.l1).await?;
         let commit = point.commit(&self.store);
-        if point.unsafe_ < self.store.heads().unsafe_.number {
-            tracing::warn!(to = point.unsafe_, "verifier.unwind.origin_gone");
-            self.unwind(point.unsafe_, commit).await?;
-        } else if !commit.is_empty() {
-            self.write(commit).await?;
+        match point.unwind_to {
+            Some(to) => {
+                tracing::warn!(to, "verifier.unwind.origin_gone");
+                self.unwind(to, commit).await?;
+            }
+            None if commit.is_empty() => {}
+            None => self.write(commit).await?,
         }
         Ok(point)
     }

@@ -17,8 +17,9 @@ pub(crate) struct ResumePoint {
     pub(crate) safe: L2Ref,
     /// Its cursor.
     pub(crate) cursor: Cursor,
-    /// The newest block whose origin is canonical or ahead of L1's head.
-    pub(crate) unsafe_: u64,
+    /// The block to unwind to, if origins of blocks above it are gone. Those that were appended since
+    /// the search began do not count.
+    pub(crate) unwind_to: Option<u64>,
 }
 
 /// Answers whether an L1 block is canonical, asking for each number once.
@@ -78,10 +79,11 @@ pub(crate) async fn find(
             _ => break,
         }
     }
+    let unwind_to = (unsafe_ < heads.unsafe_.number).then_some(unsafe_);
     Ok(ResumePoint {
         safe,
         cursor,
-        unsafe_,
+        unwind_to,
     })
 }
 

@@ -184,7 +184,7 @@ async fn an_invalid_transaction_on_l1_makes_a_deposits_only_block() {
     assert!(head > 3);
     assert_eq!(
         net.store.heads().unsafe_.number,
-        2,
+        3,
         "what stood on the lost block is gone"
     );
     let block = net.store.block(3).unwrap().unwrap();

@@ -176,6 +176,12 @@ impl Net {
             .unwrap()
             .attributes;
         let view = store.latest_view().unwrap();
+        assert_eq!(
+            view.id(),
+            parent.id(),
+            "the head moved, {:?}",
+            store.heads()
+        );
         let executed =
             execute_block(&self.spec, &stored.header, parent.hash, &built, view).unwrap();
         assert!(executed.is_full());

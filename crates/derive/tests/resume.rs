@@ -6,6 +6,8 @@
 //! truncated, repeated and reordered frames, channels that time out, batches that are past, misplaced or
 //! invalid in the middle of a channel, forced windows, changed batchers and deposits.
 
+#![allow(clippy::cast_possible_truncation)]
+
 mod common;
 
 use alloy_primitives::{B256, Bytes, U256};

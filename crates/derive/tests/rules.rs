@@ -347,7 +347,7 @@ fn r9_span_prefix_table() {
                 epoch + 50,
                 safe.hash,
                 B256::repeat_byte(1),
-                &vec![true; 51],
+                &[true; 51],
             ),
             DropReason::UnknownEnd,
         ),
@@ -477,7 +477,7 @@ fn past_the_drift_only_empty_batches_pass_and_only_if_no_origin_could_be_adopted
     let mut world = World::new(4_000);
     let next_time = |number: u64| l1_block(number).header.timestamp;
     world.mine_empty(160);
-    let count = 1_800 / BLOCK_TIME as usize + 1;
+    let count = usize::try_from(1_800 / BLOCK_TIME).unwrap() + 1;
     let (mut parent, mut sys) = (world.safe(), *world.deriver.sys());
     let blocks: Vec<Built> = (0..count)
         .map(|_| {

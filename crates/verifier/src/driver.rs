@@ -3,6 +3,7 @@
 use crate::{
     Hooks, VerifierError, VerifierStatus,
     engine::{Engine, Need},
+    fetch::patient,
     labels,
     prefetch::Prefetch,
     resume::{self, ResumePoint},
@@ -216,7 +217,7 @@ impl Verifier {
 
     /// Finds where to go on, lowers labels and unwinds blocks whose origin is gone.
     async fn resume(&self) -> Result<ResumePoint, VerifierError> {
-        let point = resume::find(&self.store, &self.spec, &*self.l1).await?;
+        let point = resume::find(&self.store, &self.spec, &*self.l1, self.config.retry).await?;
         let commit = point.commit(&self.store);
         match point.unwind_to {
             Some(to) => {
@@ -261,7 +262,8 @@ impl Verifier {
         let gone = || L1Error::Reorged {
             hash: point.cursor.l1_hash,
         };
-        let (header, hash) = self.l1.header(at).await?.ok_or_else(gone)?;
+        let found = patient(self.config.retry, || self.l1.header(at)).await?;
+        let (header, hash) = found.ok_or_else(gone)?;
         let current = ref_of(&header, hash);
         let mut follower =
             Follower::new(Arc::clone(&self.l1), current, self.config.follower.clone());
@@ -277,11 +279,14 @@ impl Verifier {
 
     /// L1 blocks below `block` down to the finalized one, newest first.
     async fn blocks_below(&self, block: L1Ref) -> Result<Vec<L1Ref>, VerifierError> {
-        let finalized = self.l1.head(BlockTag::Finalized).await?.number;
+        let pause = self.config.retry;
+        let head = patient(pause, || self.l1.head(BlockTag::Finalized)).await?;
+        let finalized = head.number;
         let lowest = finalized.max(block.number.saturating_sub(REMEMBER_MAX));
         let (mut out, mut parent) = (Vec::new(), block.parent_hash);
         for _ in lowest..block.number {
-            let Some((header, hash)) = self.l1.header(BlockAt::Hash(parent)).await? else {
+            let at = BlockAt::Hash(parent);
+            let Some((header, hash)) = patient(pause, || self.l1.header(at)).await? else {
                 break;
             };
             out.push(ref_of(&header, hash));

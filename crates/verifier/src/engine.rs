@@ -103,7 +103,7 @@ impl Engine {
             &derived.attributes,
             state,
         )
-        .map_err(|source| VerifierError::Execute { number, source })?;
+        .map_err(|source| failed(number, source))?;
         if let Executed::DepositsOnly { index, reason, .. } = &executed {
             tracing::warn!(number, index, %reason, "derive.deposits_only");
         }
@@ -153,10 +153,7 @@ impl Engine {
         let view = self.store.view_at(base)?;
         let overlay = Overlay::new(view, executed.iter().cloned()).map_err(|error| {
             let source = foggara_primitives::SourceError(error.to_string());
-            VerifierError::Execute {
-                number: parent.number,
-                source: ExecError::Source(source),
-            }
+            failed(parent.number, ExecError::Source(source))
         })?;
         let header = match executed.last() {
             Some(block) => block.header.clone(),
@@ -167,6 +164,13 @@ impl Engine {
             }
         };
         Ok((header, overlay))
+    }
+}
+
+fn failed(number: u64, source: ExecError) -> VerifierError {
+    VerifierError::Execute {
+        number,
+        source: Box::new(source),
     }
 }
 

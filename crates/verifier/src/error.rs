@@ -29,7 +29,7 @@ pub enum VerifierError {
         /// Number of the block.
         number: u64,
         /// What failed.
-        source: ExecError,
+        source: Box<ExecError>,
     },
     /// A block of ours has the attributes that L1 gives and another hash than they execute to.
     #[error("block {number} is {ours}, its own attributes execute to {derived}")]

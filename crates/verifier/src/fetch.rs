@@ -4,9 +4,32 @@ use crate::{
     driver::{Session, Verifier},
     inputs::Wanted,
 };
-use foggara_derive::L1Input;
+use foggara_derive::{L1Input, Severity};
 use foggara_l1::{BlockAt, L1Error, fetch_events, fetch_input};
 use foggara_primitives::SystemConfig;
+use std::{future::Future, time::Duration};
+
+/// Tries of one call before its failure is taken for an outage.
+const TRIES_MAX: u32 = 4;
+
+/// Repeats a call that failed for the moment, so that one lost answer does not undo the work of many
+/// calls.
+pub(crate) async fn patient<T, F>(pause: Duration, call: impl Fn() -> F) -> Result<T, L1Error>
+where
+    F: Future<Output = Result<T, L1Error>>,
+{
+    let mut tries = 1u32;
+    loop {
+        match call().await {
+            Err(error) if error.severity() == Severity::Retry && tries < TRIES_MAX => {
+                tracing::debug!(%error, tries, "verifier.l1.again");
+                tokio::time::sleep(pause.saturating_mul(tries)).await;
+                tries = tries.saturating_add(1);
+            }
+            answer => return answer,
+        }
+    }
+}
 
 impl Verifier {
     /// The L1 block that derivation wants; `None` above the follower's tip.

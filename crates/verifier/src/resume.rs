@@ -1,6 +1,6 @@
 //! Where to go on: the newest stored cursor whose L1 block is canonical (`ROLLUP.md` section 8).
 
-use crate::{VerifierError, engine::Engine, group::Group, inputs::stored_frame};
+use crate::{VerifierError, engine::Engine, fetch::patient, group::Group, inputs::stored_frame};
 use foggara_derive::{Deriver, SyncStart, frames_of, system_config_of};
 use foggara_l1::{BlockAt, L1Client, L1Error, ref_of};
 use foggara_primitives::{BlockId, ChainSpec, Cursor, L1Ref, L2Ref, SystemConfig};
@@ -8,6 +8,7 @@ use foggara_store::{Commit, Store};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
+    time::Duration,
 };
 
 /// What has to be done before derivation goes on.
@@ -25,6 +26,7 @@ pub(crate) struct ResumePoint {
 /// Answers whether an L1 block is canonical, asking for each number once.
 struct Canonical<'a> {
     l1: &'a dyn L1Client,
+    pause: Duration,
     known: HashMap<u64, Option<L1Ref>>,
 }
 
@@ -34,7 +36,7 @@ impl Canonical<'_> {
         if let Some(known) = self.known.get(&number) {
             return Ok(*known);
         }
-        let header = self.l1.header(BlockAt::Number(number)).await?;
+        let header = patient(self.pause, || self.l1.header(BlockAt::Number(number))).await?;
         let found = header.map(|(header, hash)| ref_of(&header, hash));
         self.known.insert(number, found);
         Ok(found)
@@ -47,10 +49,12 @@ pub(crate) async fn find(
     store: &Store,
     spec: &ChainSpec,
     l1: &dyn L1Client,
+    pause: Duration,
 ) -> Result<ResumePoint, VerifierError> {
     let heads = store.heads();
     let mut canonical = Canonical {
         l1,
+        pause,
         known: HashMap::new(),
     };
     let mut number = heads.safe.number;

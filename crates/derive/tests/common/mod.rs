@@ -1,5 +1,5 @@
 //! A simulated L1, a fake executor and a driver: what stands around the pipeline in tests.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, clippy::cast_possible_truncation)]
 
 use alloy_consensus::{SignableTransaction, TxEip1559};
 use alloy_eips::eip2718::Encodable2718;
@@ -145,7 +145,7 @@ pub fn tx(nonce: u64, input: &[u8]) -> Bytes {
     .into_signed(Signature::new(
         U256::from(nonce + 1),
         U256::from(3),
-        nonce % 2 == 0,
+        nonce.is_multiple_of(2),
     ))
     .encoded_2718()
     .into()

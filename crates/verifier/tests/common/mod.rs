@@ -1,5 +1,5 @@
 //! A development L1, a sequencer driven by hand, and verifiers beside it.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, clippy::cast_possible_truncation)]
 
 use alloy::signers::local::PrivateKeySigner;
 use alloy_primitives::{Address, B64, B256, Bytes, U256};
@@ -191,7 +191,7 @@ impl Net {
     /// Builds until the sequencer is at L1's time, one transfer in every other block.
     pub async fn build_to_l1_time(&mut self) {
         while self.store.heads().unsafe_.timestamp < self.l1.latest().timestamp {
-            let txs = if self.store.heads().unsafe_.number % 2 == 0 {
+            let txs = if self.store.heads().unsafe_.number.is_multiple_of(2) {
                 vec![self.transfer()]
             } else {
                 vec![]

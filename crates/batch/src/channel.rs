@@ -7,14 +7,16 @@ use brotli::enc::BrotliEncoderParams;
 
 /// Brotli quality: 10, the last one before the slowest, which gains nothing on signatures.
 pub const BROTLI_QUALITY: i32 = 10;
-/// Brotli window, as a power of two: 4 MiB.
+/// Largest brotli window, as a power of two: 4 MiB. Shorter content gets the smallest window that holds
+/// all of it, which compresses as well and spares both sides the memory.
 pub const BROTLI_WINDOW: i32 = 22;
+const BROTLI_WINDOW_MIN: i32 = 16;
 
-/// Compresses content into the bytes of a brotli channel, quality 10, window 22.
+/// Compresses content into the bytes of a brotli channel, quality 10, window up to 22.
 pub fn compress(content: &[u8]) -> Vec<u8> {
     let params = BrotliEncoderParams {
         quality: BROTLI_QUALITY,
-        lgwin: BROTLI_WINDOW,
+        lgwin: window(content.len()),
         size_hint: content.len(),
         ..Default::default()
     };
@@ -25,6 +27,14 @@ pub fn compress(content: &[u8]) -> Vec<u8> {
     let written = brotli::BrotliCompress(&mut input, &mut out, &params);
     debug_assert!(written.is_ok(), "{written:?}");
     out
+}
+
+/// RFC 7932: a window of `w` bits reaches back `2^w - 16` bytes.
+fn window(length: usize) -> i32 {
+    let holds = |bits: &i32| 1usize.checked_shl(bits.unsigned_abs()) >= length.checked_add(16);
+    (BROTLI_WINDOW_MIN..BROTLI_WINDOW)
+        .find(holds)
+        .unwrap_or(BROTLI_WINDOW)
 }
 
 /// Compresses content into the bytes of a zlib channel, level 0 to 10.

@@ -62,8 +62,8 @@ proptest! {
     #[test]
     fn inflating_inverts_compressing(content in prop::collection::vec(0u8..20, 0..4_000), level in 0u8..=10) {
         let complete = Inflated { bytes: content.clone(), ended: Ended::Complete };
-        prop_assert_eq!(inflate(&compress(&content), 5_000), complete.clone());
-        prop_assert_eq!(inflate(&compress_zlib(&content, level), 5_000), complete.clone());
+        prop_assert_eq!(&inflate(&compress(&content), 5_000), &complete);
+        prop_assert_eq!(&inflate(&compress_zlib(&content, level), 5_000), &complete);
         // At the exact length it is complete, below it is clipped.
         prop_assert_eq!(inflate(&compress(&content), content.len()), complete);
         for limit in [0, content.len() / 2, content.len().saturating_sub(1)] {
@@ -200,7 +200,7 @@ fn batches_before_a_break_count() {
     let content = encode_content(&encoded);
     let channel = compress_zlib(&content, 1);
     let cut = inflate(&channel[..channel.len() / 2], 10_000_000);
-    let got: Vec<Batch> = BatchReader::new(cut.bytes.clone(), CONTEXT).collect();
+    let got: Vec<Batch> = BatchReader::new(cut.bytes, CONTEXT).collect();
     assert!(got.len() > 50 && got.len() < 150, "{}", got.len());
     for (got, batch) in got.iter().zip(&batches) {
         assert_eq!(got, &Batch::Singular(batch.clone()));

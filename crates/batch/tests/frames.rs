@@ -83,7 +83,7 @@ fn edges_of_a_frame() {
     assert_eq!(decode_payload(&payload), Ok(vec![longest.clone()]));
     let longer = Frame {
         data: vec![7; MAX_FRAME_LEN + 1].into(),
-        ..longest.clone()
+        ..longest
     };
     let error = FrameError::TooLong {
         got: MAX_FRAME_LEN + 1,
@@ -102,7 +102,7 @@ fn edges_of_a_frame() {
     assert_eq!(decode_payload(&[1, 2, 3]), Err(FrameError::Version(1)));
     let mut other = encode_payload(&[Frame {
         data: Bytes::new(),
-        ..longest.clone()
+        ..longest
     }]);
     *other.last_mut().unwrap() = 2;
     assert_eq!(decode_payload(&other), Err(FrameError::IsLast(2)));
@@ -144,7 +144,7 @@ fn edges_of_cutting() {
 /// whose bits are spread over the first bytes of the four elements.
 fn reference_blob(data: &[u8]) -> Vec<u8> {
     let mut source = vec![0u8];
-    source.extend(&(data.len() as u32).to_be_bytes()[1..]);
+    source.extend(&u32::try_from(data.len()).unwrap().to_be_bytes()[1..]);
     source.extend(data);
     source.resize(1024 * 127, 0);
     let mut source = source.into_iter();

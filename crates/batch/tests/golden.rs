@@ -248,7 +248,7 @@ fn blob_cases(add: &mut dyn FnMut(&'static str, Vec<u8>)) {
     };
     let counting = |length: usize| {
         (0..length)
-            .map(|i| (i % 251) as u8 + 1)
+            .map(|i| u8::try_from(i % 251).unwrap() + 1)
             .collect::<Vec<u8>>()
     };
     strip("empty", blob::encode(&[]).unwrap());
@@ -354,7 +354,7 @@ fn batch_cases(add: &mut dyn FnMut(&'static str, Vec<u8>)) {
         "singular_empty",
         SingularBatch {
             transactions: vec![],
-            ..singular.clone()
+            ..singular
         }
         .encode(),
     );
@@ -373,7 +373,7 @@ fn batch_cases(add: &mut dyn FnMut(&'static str, Vec<u8>)) {
     );
     add("singular_trailing_byte", [&encoded[..], &[0]].concat());
     add("singular_truncated", encoded[..encoded.len() - 1].to_vec());
-    let mut epoch = encoded.clone();
+    let mut epoch = encoded;
     let at = epoch.windows(1).position(|byte| byte[0] == 0xa0).unwrap() + 33;
     epoch[at] = 0;
     add("singular_epoch_not_canonical", epoch);

@@ -428,12 +428,12 @@ fn the_encoder_refuses_blocks_that_do_not_follow() {
 }
 
 #[test]
+#[expect(clippy::cast_possible_truncation, reason = "seven bits")]
 fn a_block_of_too_many_transactions_is_clipped_but_counted() {
-    let tx = &blocks(&mut rng(11), 1, 0)[0];
     let sample = [0xc3, 0x80, 0x80, 0x80];
     let count = foggara_batch::MAX_BLOCK_TRANSACTIONS + 10;
     let mut payload = vec![2, 0];
-    payload.extend([(count & 0x7f) as u8 | 0x80, (count >> 7 & 0x7f) as u8]);
+    payload.extend([(count & 0x7f) as u8 | 0x80, ((count >> 7) & 0x7f) as u8]);
     payload.push(1);
     let total = count + 1;
     payload.extend(vec![0; total.div_ceil(8) * 2]);
@@ -452,5 +452,4 @@ fn a_block_of_too_many_transactions_is_clipped_but_counted() {
         .collect();
     assert_eq!(sizes, [foggara_batch::MAX_BLOCK_TRANSACTIONS, 1]);
     assert_eq!(batch.encode().unwrap(), by_hand(&payload));
-    assert!(tx.transactions.is_empty());
 }

@@ -20,9 +20,9 @@ pub(crate) const PURE: [&str; 7] = [
 
 /// Crates that need an operating system, C code or a source of randomness: none may be reachable
 /// from the pure core without its `std` feature.
-const HOST_ONLY: [&str; 12] = [
+const HOST_ONLY: [&str; 11] = [
     "c-kzg", "blst", "secp256k1", "secp256k1-sys", "getrandom", "rayon", "tokio", "brotli", "mio",
-    "parking_lot", "rand", "signet-libmdbx",
+    "parking_lot", "signet-libmdbx",
 ];
 
 const RISCV: &str = "riscv64imac-unknown-none-elf";

@@ -1,0 +1,4 @@
+//! The commands.
+
+pub(crate) mod inspect;
+pub(crate) mod node;

@@ -1,0 +1,196 @@
+//! `foggara dev`, `sequencer` and `replica`.
+
+mod banner;
+
+use crate::{
+    config::NodeConfig,
+    exit::{Interrupted, Usage},
+    flags::NodeFlags,
+    logs,
+};
+use alloy::signers::local::PrivateKeySigner;
+use eyre::{Result, WrapErr};
+use foggara::{
+    BatcherConfig, Chain, DaPolicy, DevL1Options, L1, Role, RpcOptions, SequencerBuilder,
+    SequencerConfig,
+};
+use std::{path::PathBuf, time::Instant};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Which node to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Everything in one process.
+    Dev,
+    /// Builds and posts.
+    Sequencer,
+    /// Derives.
+    Replica,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Dev => "dev",
+            Self::Sequencer => "sequencer",
+            Self::Replica => "replica",
+        }
+    }
+}
+
+/// Runs a node until a signal ends it.
+///
+/// # Errors
+/// Configuration, launch, or a part that failed.
+pub(crate) fn run(kind: Kind, flags: &NodeFlags) -> Result<()> {
+    let start = Instant::now();
+    let config = NodeConfig::load(flags).map_err(|error| Usage(error.to_string()))?;
+    logs::init(&config.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .wrap_err("cannot start the runtime")?;
+    runtime.block_on(serve(kind, &config, start))
+}
+
+async fn serve(kind: Kind, config: &NodeConfig, start: Instant) -> Result<()> {
+    // Signals are taken before anything is opened, so that none is missed.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (dir, _throw_away) = state_dir(kind, config)?;
+    let builder = builder(kind, config)?.datadir(&dir);
+    let mut node = builder.launch().await?;
+    banner::print(kind.name(), config, &node, &dir, start);
+    let printing = (kind == Kind::Dev).then(|| banner::follow(&node, start));
+    let ended = tokio::select! {
+        ended = node.wait() => Some(ended),
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+    };
+    if let Some(printing) = printing {
+        printing.abort();
+    }
+    if let Some(ended) = ended {
+        return Err(ended.err().map_or_else(|| eyre::eyre!("the node ended"), Into::into));
+    }
+    tokio::select! {
+        stopped = node.stop() => stopped?,
+        _ = interrupt.recv() => return Err(Interrupted.into()),
+    }
+    if !config.tmp {
+        println!("stopped; the state lies in {}, the same command goes on from there", dir.display());
+    }
+    Ok(())
+}
+
+fn state_dir(kind: Kind, config: &NodeConfig) -> Result<(PathBuf, Option<tempfile::TempDir>)> {
+    if config.tmp {
+        let dir = tempfile::Builder::new().prefix("foggara-").tempdir()?;
+        return Ok((dir.path().to_owned(), Some(dir)));
+    }
+    let dir = config.data_dir(kind.name())?;
+    if config.reset && dir.exists() {
+        std::fs::remove_dir_all(&dir).wrap_err_with(|| format!("cannot remove {}", dir.display()))?;
+    }
+    std::fs::create_dir_all(&dir).wrap_err_with(|| format!("cannot create {}", dir.display()))?;
+    Ok((dir, None))
+}
+
+fn builder(kind: Kind, config: &NodeConfig) -> Result<SequencerBuilder> {
+    let mut builder = match (kind, &config.rollup) {
+        (Kind::Dev, None) => SequencerBuilder::dev(),
+        (_, Some(rollup)) => {
+            let chain = Chain::load(rollup, config.genesis.as_deref())
+                .map_err(|error| Usage(error.to_string()))?;
+            SequencerBuilder::new(chain)
+        }
+        (_, None) => {
+            return Err(Usage(format!("{} needs --rollup FILE", kind.name())).into());
+        }
+    };
+    if kind == Kind::Replica {
+        builder = builder.role(Role::Replica { forward: None });
+    }
+    if let Some(id) = config.chain_id {
+        builder = builder.chain_id(id);
+    }
+    builder = builder.block_time(whole_seconds("block-time", config.block_time)?).l1(l1(kind, config)?);
+    if let Some(key) = &config.batcher.key {
+        builder = builder.batcher_key(secret("batcher.key", key)?);
+    }
+    let da = match config.batcher.da.as_str() {
+        "auto" => DaPolicy::Auto,
+        "blobs" => DaPolicy::Blobs,
+        "calldata" => DaPolicy::Calldata,
+        other => {
+            let text = format!("batcher.da is {other:?}, allowed are auto, blobs and calldata");
+            return Err(Usage(text).into());
+        }
+    };
+    let base = if kind == Kind::Dev { BatcherConfig::dev() } else { BatcherConfig::public() };
+    let ack_memory = match config.pool.ack.as_str() {
+        "disk" => false,
+        "memory" => true,
+        other => {
+            return Err(Usage(format!("pool.ack is {other:?}, allowed are disk and memory")).into());
+        }
+    };
+    Ok(builder
+        .batcher(BatcherConfig { da, max_channel_age: config.batcher.max_channel_age, ..base })
+        .sequencer(SequencerConfig {
+            self_check: config.sequencer.self_check,
+            l1_confs: config.sequencer.l1_confs,
+        })
+        .ack_memory(ack_memory)
+        .rpc(RpcOptions {
+            addr: config.rpc.addr,
+            port: config.rpc.port,
+            cors: config.rpc.cors.clone().unwrap_or_else(|| match kind {
+                Kind::Dev => vec!["*".into()],
+                Kind::Sequencer | Kind::Replica => Vec::new(),
+            }),
+            hosts: config.rpc.hosts.clone(),
+            api: (kind != Kind::Dev).then(|| config.rpc.api.clone()),
+        }))
+}
+
+fn l1(kind: Kind, config: &NodeConfig) -> Result<L1> {
+    if let Some(rpc) = &config.l1.url {
+        return Ok(L1::Url { rpc: rpc.clone(), beacon: config.l1.beacon.clone() });
+    }
+    if kind != Kind::Dev {
+        return Err(Usage(format!("{} needs --l1 URL", kind.name())).into());
+    }
+    let finality = match config.l1.finality.as_str() {
+        "off" => None,
+        number => Some(number.parse().map_err(|_| {
+            Usage(format!("l1.finality is {number:?}, allowed are a number of blocks and off"))
+        })?),
+    };
+    Ok(L1::Dev(DevL1Options {
+        block_time: whole_seconds("l1.block-time", config.l1.block_time)?,
+        finality,
+        port: Some(config.l1.port),
+    }))
+}
+
+fn whole_seconds(key: &str, time: std::time::Duration) -> Result<u64> {
+    if time.subsec_nanos() != 0 || time.as_secs() == 0 {
+        return Err(Usage(format!("{key} is {time:?}, allowed are whole seconds, at least one")).into());
+    }
+    Ok(time.as_secs())
+}
+
+/// Reads a key that is named, never given: `env:NAME` or `file:PATH`.
+fn secret(key: &str, source: &str) -> Result<PrivateKeySigner> {
+    let text = match source.split_once(':') {
+        Some(("env", name)) => {
+            std::env::var(name).map_err(|_| Usage(format!("{key}: {name} is not set")))?
+        }
+        Some(("file", path)) => {
+            std::fs::read_to_string(path).map_err(|error| Usage(format!("{key}: {path}: {error}")))?
+        }
+        _ => return Err(Usage(format!("{key} is env:NAME or file:PATH, never the key itself")).into()),
+    };
+    text.trim().parse().map_err(|_| Usage(format!("{key}: not a private key")).into())
+}

@@ -216,7 +216,7 @@ impl Net {
             let mut view = self.store.latest_view().unwrap();
             let user = view.account(self.user.address()).unwrap();
             self.user.nonce = user.map_or(0, |account| account.nonce);
-            let to = Address::repeat_byte(parent.number as u8);
+            let to = Address::with_last_byte(u8::try_from(parent.number % 250).unwrap());
             let tx = self
                 .user
                 .sign(L2_CHAIN, &TxParams::transfer(to, U256::from(7)));
@@ -443,6 +443,36 @@ async fn posted_blocks_become_safe() {
         batcher.stop().await;
         verifying.stop().await;
     }
+}
+
+/// A block sealed under one L1 head is safe two L1 blocks later (`ROLLUP.md` A3).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_safe_head_is_at_most_two_l1_blocks_behind() {
+    let mut net = Net::new();
+    let mut verifying = net.verify(&net.store);
+    let batcher = net.batch(config(DaPolicy::Blobs)).await;
+    let mut sealed = Vec::new();
+    for _ in 0..10 {
+        net.slot().await;
+        sealed.push(net.store.heads().unsafe_.number);
+        // The second that an L1 block takes in life.
+        for _ in 0..40 {
+            if net.line.l1.pending_count() > 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        verifying.until_at(net.line.l1.latest()).await;
+        if let Some(number) = sealed.iter().rev().nth(2) {
+            assert!(
+                net.store.heads().safe.number >= *number,
+                "{sealed:?}, {:?}",
+                net.store.heads()
+            );
+        }
+    }
+    batcher.stop().await;
+    verifying.stop().await;
 }
 
 /// Whatever was in flight when the process ended, the next one brings the rest to L1.

@@ -837,3 +837,33 @@ fn garbage_payloads_are_skipped() {
     assert_eq!(world.dropped.len(), 6);
     assert_eq!(world.deriver.cursor().payloads_taken, 7);
 }
+
+/// Events of L1 blocks whose epoch has not begun are held up to 32 MiB; beyond that the block is asked
+/// for again when its epoch begins.
+#[test]
+fn events_beyond_the_memory_bound_are_asked_for_again() {
+    let mut world = World::new(W);
+    let large = vec![7u8; 12 << 20];
+    for index in 0..4 {
+        world.mine_with(vec![], vec![], vec![(index, deposit(&large))]);
+    }
+    world.mine_empty(W - 4);
+    world.mine_empty(5);
+    let tip = world.deriver.cursor().l1_number;
+    assert_eq!(world.safe().l1_origin.number, tip - W);
+    for epoch in 1..=4 {
+        let first = world
+            .chain
+            .iter()
+            .find(|block| block.block.l1_origin.number == GENESIS_L1 + epoch)
+            .unwrap();
+        assert_eq!(first.attributes.transactions.len(), 2, "epoch {epoch}");
+        assert!(first.attributes.transactions[1].len() > large.len());
+    }
+    assert!(
+        world.asked_again.contains(&(GENESIS_L1 + 3)),
+        "{:?}",
+        world.asked_again
+    );
+    assert!(!world.asked_again.contains(&(GENESIS_L1 + 1)));
+}

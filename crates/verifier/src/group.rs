@@ -8,6 +8,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 /// Gas of executed blocks after which a group is committed, which bounds what it holds in memory.
 const GROUP_GAS_MAX: u64 = 600_000_000;
+/// Executed blocks after which a group is committed: each read of the next block looks through all of
+/// them, while the cost of the commit is already spread thin.
+const GROUP_EXECUTED_MAX: usize = 64;
 
 /// Blocks in order. The first ones may be ours already and only get a label; from the first that was
 /// executed here on, all were.
@@ -55,7 +58,9 @@ impl Group {
 
     /// Whether it has to be committed before it takes another block.
     pub(crate) fn is_full(&self) -> bool {
-        self.blocks.len() >= COMMIT_BLOCKS_MAX || self.gas >= GROUP_GAS_MAX
+        self.blocks.len() >= COMMIT_BLOCKS_MAX
+            || self.executed.len() >= GROUP_EXECUTED_MAX
+            || self.gas >= GROUP_GAS_MAX
     }
 
     /// The block `number`, if it is in the group.

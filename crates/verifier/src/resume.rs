@@ -62,6 +62,11 @@ pub(crate) async fn find(
         let missing = || VerifierError::Missing(format!("derivation cursor of block {number}"));
         let cursor = store.cursor(number)?.ok_or_else(missing)?;
         let found = canonical.at(cursor.l1_number).await?;
+        if found.is_none() && number == heads.safe.number {
+            // An L1 node that is still syncing: nothing is lost by waiting for it.
+            let what = format!("block {}, which was consumed before", cursor.l1_number);
+            return Err(L1Error::NotFound { what }.into());
+        }
         if found.is_some_and(|block| block.hash == cursor.l1_hash) {
             let missing = || VerifierError::Missing(format!("block {number}"));
             break (store.l2_ref(number)?.ok_or_else(missing)?, cursor);
@@ -74,16 +79,22 @@ pub(crate) async fn find(
         }
         number = number.saturating_sub(1);
     };
-    let mut unsafe_ = heads.unsafe_.number;
-    while unsafe_ > safe.number.max(spec.rollup.genesis.l2.number) {
-        let missing = || VerifierError::Missing(format!("block {unsafe_}"));
-        let origin = store.l2_ref(unsafe_)?.ok_or_else(missing)?.l1_origin;
+    // Origins rise with the blocks: the lowest one that is gone takes all above it along. An origin
+    // ahead of L1's head says nothing yet.
+    let mut unwind_to = None;
+    let lowest = safe.number.max(spec.rollup.genesis.l2.number);
+    for number in (lowest..=heads.unsafe_.number)
+        .rev()
+        .take_while(|number| *number > lowest)
+    {
+        let missing = || VerifierError::Missing(format!("block {number}"));
+        let origin = store.l2_ref(number)?.ok_or_else(missing)?.l1_origin;
         match canonical.at(origin.number).await? {
-            Some(block) if block.hash != origin.hash => unsafe_ = unsafe_.saturating_sub(1),
-            _ => break,
+            Some(block) if block.hash == origin.hash => break,
+            Some(_) => unwind_to = number.checked_sub(1),
+            None => {}
         }
     }
-    let unwind_to = (unsafe_ < heads.unsafe_.number).then_some(unsafe_);
     Ok(ResumePoint {
         safe,
         cursor,

@@ -48,6 +48,15 @@ async fn own_blocks_are_labelled_without_being_touched() {
         let cursor = net.store.cursor(number).unwrap().unwrap();
         assert!(cursor.l1_number > net.store.l2_ref(number).unwrap().unwrap().l1_origin.number);
     }
+    // Frames are kept for the cursors that may still be resumed, and for no others.
+    let frame = |number: u64| {
+        let cursor = net.store.cursor(number).unwrap().unwrap();
+        assert!(cursor.frames_held > 0);
+        net.store.frame(cursor.frame_acc).unwrap()
+    };
+    assert!(frame(posted).is_some());
+    assert!(frame(expected.number).is_some());
+    assert!(frame(1).is_none());
     while let Ok(event) = events.try_recv() {
         assert!(!matches!(event, StoreEvent::Reorg { .. }), "{event:?}");
     }

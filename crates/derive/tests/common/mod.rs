@@ -248,6 +248,8 @@ pub struct World {
     pub dropped: Vec<Dropped>,
     /// Cursor and count of blocks each time an L1 block was consumed.
     pub at_l1: Vec<(Cursor, usize)>,
+    /// L1 blocks that were asked for although they were consumed before.
+    pub asked_again: Vec<u64>,
 }
 
 impl World {
@@ -261,6 +263,7 @@ impl World {
             frames: BTreeMap::new(),
             dropped: Vec::new(),
             at_l1: Vec::new(),
+            asked_again: Vec::new(),
         };
         world.run();
         world
@@ -347,9 +350,10 @@ impl World {
             Deriver::new(Arc::clone(&self.spec), SyncStart::genesis(&self.spec)),
         );
         loop {
-            let Some(block) = self.next_block(&mut deriver) else {
-                break;
-            };
+            let mut again = Vec::new();
+            let block = self.next_block_noting(&mut deriver, &mut again);
+            self.asked_again.extend(again);
+            let Some(block) = block else { break };
             for object in &block.1 {
                 self.frames.insert(object.acc, object.clone());
             }
@@ -366,10 +370,21 @@ impl World {
 
     /// Drives `deriver` to its next block, or `None` at the tip of L1.
     pub fn next_block(&self, deriver: &mut Deriver) -> Option<(Block, Vec<FrameObject>)> {
+        self.next_block_noting(deriver, &mut Vec::new())
+    }
+
+    fn next_block_noting(
+        &self,
+        deriver: &mut Deriver,
+        again: &mut Vec<u64>,
+    ) -> Option<(Block, Vec<FrameObject>)> {
         loop {
             match deriver.step(&deriver.safe().clone()) {
                 Step::NeedL1(number) => {
                     let mut input = self.l1_at(number)?.clone();
+                    if number <= deriver.cursor().l1_number {
+                        again.push(number);
+                    }
                     if !deriver.needs_payloads(number) {
                         input.payloads.clear();
                     }

@@ -6,8 +6,6 @@ mod logs;
 mod state;
 
 pub(crate) use convert::{
-    Place, RpcBlock, RpcReceipt, RpcTransaction, block, header, mined_logs, pending_transaction,
-    receipts, transaction, transactions,
+    RpcBlock, RpcReceipt, RpcTransaction, block, header, pending_transaction, receipts, transaction,
 };
 pub(crate) use logs::{logs_in_block, query};
-pub(crate) use state::context_of;

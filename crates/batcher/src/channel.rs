@@ -2,7 +2,7 @@
 
 use crate::{DaData, DaKind, SubmissionId, block::Link};
 use alloy_primitives::Bytes;
-use foggara_batch::ChannelId;
+use foggara_batch::{BlobError, ChannelId, Frame};
 use foggara_primitives::BlockId;
 
 /// Why a channel was closed.
@@ -58,12 +58,24 @@ pub struct ChannelInfo {
 /// One transaction's part of a channel.
 #[derive(Debug, Clone)]
 pub(crate) struct Part {
-    pub(crate) data: DaData,
-    pub(crate) frames: usize,
-    pub(crate) bytes: usize,
+    pub(crate) kind: DaKind,
+    /// They share the channel's bytes; payloads are made anew each time the part is handed out.
+    pub(crate) frames: Vec<Frame>,
     /// Set while it is handed out or landed.
     pub(crate) id: Option<SubmissionId>,
     pub(crate) landed: Option<u64>,
+}
+
+impl Part {
+    /// What the transaction carries.
+    pub(crate) fn data(&self) -> Result<DaData, BlobError> {
+        self.kind.data(&self.frames)
+    }
+
+    /// Bytes of the channel in it.
+    pub(crate) fn size(&self) -> usize {
+        self.frames.iter().map(|frame| frame.data.len()).sum()
+    }
 }
 
 #[derive(Debug)]
@@ -88,7 +100,7 @@ impl Channel {
 
     /// The kind of its parts, once decided.
     pub(crate) fn kind(&self) -> Option<DaKind> {
-        self.parts.first().map(|part| part.data.kind())
+        self.parts.first().map(|part| part.kind)
     }
 
     /// Whether every part was handed out.
@@ -138,7 +150,7 @@ impl Channel {
             last: id(self.blocks.last()),
             block_sizes: self.blocks.iter().map(|block| block.size()).collect(),
             size: self.bytes.len(),
-            frames: self.parts.iter().map(|part| part.frames).sum(),
+            frames: self.parts.iter().map(|part| part.frames.len()).sum(),
             fill_ppm: self.bytes.len() as u64 * 1_000_000
                 / (self.bytes.len().div_ceil(self.target.max(1)).max(1) * self.target.max(1))
                     as u64,

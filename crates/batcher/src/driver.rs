@@ -252,7 +252,7 @@ impl Driver {
         if !fits {
             encoder.reset(safe_block(&self.store, &self.spec)?);
         }
-        let mut held = encoder.held_bytes();
+        let mut held = encoder.backlog_bytes();
         for number in encoder.tip().number + 1..=heads.unsafe_.number {
             if held >= self.config.max_backlog {
                 break;

@@ -18,8 +18,9 @@ use foggara_batch::{BatchContext, BlobError, BuildError, ChannelError, ChannelId
 use foggara_primitives::{BlockId, ChainSpec, constants::CHANNEL_TIMEOUT};
 use std::{collections::VecDeque, fmt, sync::Arc};
 
-/// Channels kept for an L1 that does not finalize.
-const KEPT_MAX: usize = 1_024;
+/// Landed channels kept for an L1 that does not finalize, and bytes of their blocks.
+const KEPT_MAX: usize = 512;
+const KEPT_BYTES_MAX: usize = 64 << 20;
 
 /// Number of a submission, ascending in the order in which they are handed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -299,8 +300,8 @@ impl BatchEncoder {
         Ok(Some(Submission {
             id,
             channel: channel.id,
-            data: part.data.clone(),
-            bytes: part.bytes,
+            data: part.data()?,
+            bytes: part.size(),
             first: channel
                 .blocks
                 .first()
@@ -320,25 +321,23 @@ impl BatchEncoder {
         let frames = cut_frames(channel.id, &channel.bytes, kind.frame_data(&self.config))?;
         let parts: Vec<Part> = frames
             .chunks(kind.frames_per_tx(&self.config))
-            .map(|frames| {
-                Ok(Part {
-                    data: kind.data(frames)?,
-                    frames: frames.len(),
-                    bytes: frames.iter().map(|frame| frame.data.len()).sum(),
-                    id: None,
-                    landed: None,
-                })
+            .map(|frames| Part {
+                kind,
+                frames: frames.to_vec(),
+                id: None,
+                landed: None,
             })
-            .collect::<Result<_, BlobError>>()?;
-        derives_to(
-            &self.spec,
-            &channel.blocks,
-            parts.iter().map(|part| &part.data),
-        )
-        .map_err(|error| EncoderError::SelfCheck {
-            first: channel.first().map_or(0, |block| block.l2.number),
-            last: channel.last_number(),
-            error,
+            .collect();
+        let data = parts
+            .iter()
+            .map(Part::data)
+            .collect::<Result<Vec<_>, _>>()?;
+        derives_to(&self.spec, &channel.blocks, &data).map_err(|error| {
+            EncoderError::SelfCheck {
+                first: channel.first().map_or(0, |block| block.l2.number),
+                last: channel.last_number(),
+                error,
+            }
         })?;
         Ok(parts)
     }
@@ -540,12 +539,14 @@ impl BatchEncoder {
         };
         while self.channels.pop_front_if(done).is_some() {}
         // An L1 that never finalizes must not fill the memory.
-        while self.channels.len() > KEPT_MAX
-            && self
-                .channels
-                .pop_front_if(|channel| channel.last_number() <= safe)
-                .is_some()
-        {}
+        let mut bytes = self.held_bytes().saturating_sub(self.backlog_bytes());
+        while self.channels.len() > KEPT_MAX || bytes > KEPT_BYTES_MAX {
+            let is_safe = |channel: &mut Channel| channel.last_number() <= safe;
+            let Some(channel) = self.channels.pop_front_if(is_safe) else {
+                break;
+            };
+            bytes = bytes.saturating_sub(channel.blocks.iter().map(|block| block.size()).sum());
+        }
     }
 
     /// Forgets everything and continues after `safe`. What is in flight may still land; derivation

@@ -7,6 +7,7 @@ mod error;
 mod filters;
 mod follow;
 mod limits;
+mod moved;
 mod node;
 mod params;
 mod reader;

@@ -4,6 +4,7 @@ use crate::{
     Context, Limits,
     error::{Answer, busy, internal},
     filters::Filters,
+    moved::Moved,
     params::Args,
 };
 use foggara_evm::Cancel;
@@ -26,6 +27,8 @@ pub(crate) struct Node {
     pub(crate) filters: Filters,
     pub(crate) calls: Workers,
     pub(crate) proofs: Workers,
+    /// When the heads moved.
+    pub(crate) moved: Moved,
     /// Talks to the sequencer of a replica.
     pub(crate) http: reqwest::Client,
 }
@@ -36,6 +39,7 @@ impl Node {
             calls: Workers::new(limits.calls_at_once, &limits),
             proofs: Workers::new(limits.proofs_at_once, &limits),
             filters: Filters::default(),
+            moved: Moved::watch(&context.store),
             http: reqwest::Client::new(),
             limits,
             context,

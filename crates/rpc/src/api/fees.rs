@@ -40,6 +40,11 @@ pub(super) fn register(r: &mut Registry) -> Result<(), RegisterMethodError> {
     r.read("eth_feeHistory", history)
 }
 
+/// The tip that does while blocks have room, in wei per gas.
+pub(super) const fn tip_min() -> u128 {
+    TIP_MIN
+}
+
 /// Suggested tip and the next block's base fee. While blocks have room, the least tip does; in a full
 /// block it takes more than half of those in it paid.
 fn prices(node: &Node) -> Answer<(u128, u64)> {

@@ -68,7 +68,7 @@ pub(super) fn receipt(node: &Node, hash: B256) -> Answer<Option<RpcReceipt>> {
     let Some((block, stored, index)) = mined(node, hash)? else {
         return Ok(None);
     };
-    Ok(reader::receipts(&block, &stored)?.into_iter().nth(index))
+    reader::receipt(&block, &stored, index)
 }
 
 fn by_hash(node: &Node, hash: B256) -> Answer<Option<RpcTransaction>> {

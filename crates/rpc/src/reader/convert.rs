@@ -191,6 +191,58 @@ pub(crate) fn receipts(block: &StoredBlock, stored: &[Bytes]) -> Answer<Vec<RpcR
     Ok(out)
 }
 
+/// One receipt of a block; of those before it, only what it builds on is read.
+pub(crate) fn receipt(
+    block: &StoredBlock,
+    stored: &[Bytes],
+    index: usize,
+) -> Answer<Option<RpcReceipt>> {
+    let (Some(raw), Some(sender), Some(own)) = (
+        block.transactions.get(index),
+        block.senders.get(index),
+        stored.get(index),
+    ) else {
+        return Ok(None);
+    };
+    let first = block.transactions.first().map(|raw| raw.as_ref());
+    let info = l1_info_of(block.header.number, first).unwrap_or_default();
+    let (mut used_before, mut log_index) = (0u64, 0u64);
+    for before in stored.iter().take(index) {
+        let (used, logs) = gas_and_logs(before).map_err(|why| internal("stored receipt", &why))?;
+        used_before = used;
+        log_index = log_index.saturating_add(logs);
+    }
+    let own = decode_receipt(own).map_err(of_source)?;
+    let at = At {
+        block,
+        index: index as u64,
+        raw,
+        sender: *sender,
+        gas_used: own.cumulative_gas.saturating_sub(used_before),
+        log_index,
+        info: &info,
+    };
+    at.receipt(own).map(Some)
+}
+
+/// Gas used up to and with a receipt, and the number of its logs, without decoding it.
+fn gas_and_logs(receipt: &[u8]) -> alloy_rlp::Result<(u64, u64)> {
+    // A type, unless the list begins at once.
+    let typed = receipt.first().is_some_and(|first| *first < 0xc0);
+    let mut rest = receipt.get(usize::from(typed)..).unwrap_or_default();
+    let mut fields = alloy_rlp::Header::decode_bytes(&mut rest, true)?;
+    let _status = alloy_rlp::Header::decode_bytes(&mut fields, false)?;
+    let gas = <u64 as alloy_rlp::Decodable>::decode(&mut fields)?;
+    let _bloom = alloy_rlp::Header::decode_bytes(&mut fields, false)?;
+    let mut logs = alloy_rlp::Header::decode_bytes(&mut fields, true)?;
+    let mut count = 0u64;
+    while !logs.is_empty() {
+        alloy_rlp::Header::decode_bytes(&mut logs, true)?;
+        count = count.saturating_add(1);
+    }
+    Ok((gas, count))
+}
+
 /// A transaction in its block, with what comes before its receipt.
 struct At<'a> {
     block: &'a StoredBlock,
@@ -291,6 +343,47 @@ impl At<'_> {
             operator_fee_scalar: operator.then_some(info.operator_fee_scalar.into()),
             operator_fee_constant: operator.then_some(info.operator_fee_constant.into()),
             da_footprint_gas_scalar: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_eips::Encodable2718;
+    use alloy_primitives::LogData;
+    use op_alloy_consensus::OpReceiptEnvelope;
+
+    #[test]
+    fn gas_and_logs_are_those_of_the_decoded_receipt() {
+        let log = |data: usize| alloy_primitives::Log {
+            address: Address::repeat_byte(1),
+            data: LogData::new_unchecked(vec![B256::ZERO; 2], vec![7; data].into()),
+        };
+        for count in [0usize, 1, 2, 300] {
+            for (used, nonce) in [(0, None), (21_000, Some(0)), (u64::MAX, Some(u64::MAX))] {
+                let inner = Receipt {
+                    status: Eip658Value::Eip658(count % 2 == 0),
+                    cumulative_gas_used: used,
+                    logs: (0..count).map(log).collect(),
+                };
+                let deposit = OpDepositReceipt {
+                    inner: inner.clone(),
+                    deposit_nonce: nonce,
+                    deposit_receipt_version: nonce.map(|_| 1),
+                };
+                for envelope in [
+                    OpReceiptEnvelope::Legacy(inner.clone().into_with_bloom()),
+                    OpReceiptEnvelope::Eip1559(inner.clone().into_with_bloom()),
+                    OpReceiptEnvelope::Eip7702(inner.into_with_bloom()),
+                    OpReceiptEnvelope::Deposit(deposit.into_with_bloom()),
+                ] {
+                    let raw = envelope.encoded_2718();
+                    let decoded = decode_receipt(&raw).unwrap();
+                    let expected = (decoded.cumulative_gas, decoded.logs.len() as u64);
+                    assert_eq!(gas_and_logs(&raw), Ok(expected));
+                }
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ mod logs;
 mod state;
 
 pub(crate) use convert::{
-    RpcBlock, RpcReceipt, RpcTransaction, block, header, pending_transaction, receipts, transaction,
+    RpcBlock, RpcReceipt, RpcTransaction, block, header, pending_transaction, receipt, receipts,
+    transaction,
 };
 pub(crate) use logs::{logs_in_block, query};

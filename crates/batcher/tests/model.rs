@@ -120,12 +120,16 @@ impl World {
                 id: submission.id,
                 data: submission.data,
             };
-            let kinds = self.mempool.iter().filter(|other| other.life == tx.life);
-            let mut kinds = kinds.map(|other| other.data.kind());
-            assert!(
-                kinds.all(|kind| kind == tx.data.kind()),
-                "kinds are mixed in flight"
-            );
+            // What an earlier life, a reset or a reorg left in flight may be of the other kind: then
+            // the transaction manager refuses.
+            if self
+                .mempool
+                .iter()
+                .any(|other| other.data.kind() != tx.data.kind())
+            {
+                self.encoder.requeue(tx.id);
+                return;
+            }
             assert!(self.encoder.in_flight() <= self.config.max_in_flight);
             self.mempool.push_back(tx);
             self.handed_out += 1;

@@ -5,18 +5,20 @@
 //! the L1 ends a round and is tried again; nothing is lost, because all state follows from the store
 //! and L1.
 
+mod held;
+mod status;
+
+pub use status::{BatcherError, BatcherParts, BatcherStatus};
+
 use crate::{
-    BatchBlock, BatchEncoder, BatcherConfig, BlockError, ChannelInfo, DaData, DaKind, EncoderError,
-    L1Fees, StepResult, Submission, SubmissionId,
+    BatchBlock, BatchEncoder, BatcherConfig, ChannelInfo, DaData, L1Fees, Submission, SubmissionId,
 };
 use alloy_primitives::{B256, U256};
 use foggara_batch::ChannelId;
-use foggara_l1::{
-    BlockTag, L1Client, L1Error, Severity, SubmitError, TxEvent, TxId, TxManager, TxPayload,
-    TxRequest,
-};
+use foggara_l1::{BlockTag, L1Client, SubmitError, TxEvent, TxId, TxManager, TxPayload, TxRequest};
 use foggara_primitives::{BlockId, ChainSpec, Heads, L1Ref};
 use foggara_store::{Commit, CommitError, Posted, Store, StoreError};
+use held::Held;
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
@@ -26,85 +28,6 @@ const ROUND_MIN: Duration = Duration::from_millis(20);
 const RETRY_MAX: Duration = Duration::from_secs(12);
 /// Blocks whose posting is recorded in one commit.
 const POSTED_MAX: usize = 1_024;
-
-/// What [`run`] works with.
-#[derive(Debug)]
-pub struct BatcherParts {
-    /// Options.
-    pub config: BatcherConfig,
-    /// The chain.
-    pub spec: Arc<ChainSpec>,
-    /// Where blocks and heads are read and postings recorded.
-    pub store: Store,
-    /// The L1.
-    pub client: Arc<dyn L1Client>,
-    /// The batcher's account.
-    pub tx: TxManager,
-    /// Where the status goes.
-    pub status: watch::Sender<BatcherStatus>,
-}
-
-/// What the rest of the node may know of the batcher.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct BatcherStatus {
-    /// Bytes of blocks that have not landed; the sequencer's data budget follows it.
-    pub backlog_bytes: usize,
-    /// Number of the oldest block that has not landed.
-    pub oldest_unposted: Option<u64>,
-    /// L1 blocks between the L1 head and that block's origin.
-    pub unposted_age: u64,
-    /// That block can no longer land within the sequencing window; nothing is posted.
-    pub expired: bool,
-    /// Transactions in flight.
-    pub in_flight: usize,
-    /// Blobs or calldata.
-    pub da: Option<DaKind>,
-    /// The L1 head that was seen last.
-    pub l1_head: u64,
-    /// Channels that have landed since the start.
-    pub channels: u64,
-    /// Compressed bytes that have landed since the start.
-    pub bytes: u64,
-    /// Fill of the last channel that landed, parts per million of its blobs or calldata.
-    pub last_fill_ppm: u64,
-    /// Wei spent since the start.
-    pub spent: U256,
-    /// Balance and need in wei while the account cannot pay.
-    pub unfunded: Option<(U256, U256)>,
-    /// The error that holds the batcher up at present.
-    pub error: Option<String>,
-}
-
-/// Why the batcher stopped. Nothing here is cured by trying again.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BatcherError {
-    /// The machine cannot go on, for example after a failed self-check.
-    #[error(transparent)]
-    Encoder(#[from] EncoderError),
-    /// A stored block cannot be read.
-    #[error(transparent)]
-    Block(#[from] BlockError),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The L1 refuses in a way that waiting does not cure.
-    #[error(transparent)]
-    L1(#[from] L1Error),
-    /// The transaction manager refuses a submission of ours.
-    #[error(transparent)]
-    Submit(#[from] SubmitError),
-    /// A worker thread failed.
-    #[error("a batcher thread failed: {0}")]
-    Thread(String),
-}
-
-impl BatcherError {
-    /// Whether the same round may succeed later.
-    const fn is_transient(&self) -> bool {
-        matches!(self, Self::L1(error) if !matches!(error.severity(), Severity::Fatal))
-    }
-}
 
 /// Posts the blocks of a store until `stop` completes.
 ///
@@ -489,59 +412,6 @@ impl Driver {
         }
     }
 }
-
-/// The encoder on its way through a round.
-#[derive(Debug)]
-struct Held(Option<BatchEncoder>);
-
-impl Held {
-    fn get(&mut self) -> Result<&mut BatchEncoder, BatcherError> {
-        self.0
-            .as_mut()
-            .ok_or_else(|| BatcherError::Thread("the encoder is gone".into()))
-    }
-
-    /// Runs something long on a thread for such work.
-    async fn on_thread<T: Send + 'static>(
-        &mut self,
-        work: impl FnOnce(&mut BatchEncoder) -> T + Send + 'static,
-    ) -> Result<T, BatcherError> {
-        let gone = || BatcherError::Thread("the encoder is gone".into());
-        let mut encoder = self.0.take().ok_or_else(gone)?;
-        let (encoder, result) = tokio::task::spawn_blocking(move || {
-            let result = work(&mut encoder);
-            (encoder, result)
-        })
-        .await
-        .map_err(|error| BatcherError::Thread(error.to_string()))?;
-        self.0 = Some(encoder);
-        Ok(result)
-    }
-
-    /// Steps until there is nothing to do or some channels wait to be sent.
-    async fn work(&mut self) -> Result<(), BatcherError> {
-        let outcome = self.on_thread(|encoder| {
-            let mut closed = 0;
-            while closed < 6 {
-                match encoder.step()? {
-                    StepResult::Idle => break,
-                    StepResult::Worked => {}
-                    StepResult::Closed(reason) => {
-                        closed += 1;
-                        tracing::debug!(?reason, "batch.channel_closed");
-                    }
-                }
-            }
-            Ok::<_, EncoderError>(())
-        });
-        Ok(outcome.await??)
-    }
-
-    async fn next_submission(&mut self) -> Result<Option<Submission>, BatcherError> {
-        Ok(self.on_thread(BatchEncoder::next_submission).await??)
-    }
-}
-
 /// The block the encoder continues after.
 fn safe_block(store: &Store, spec: &ChainSpec) -> Result<BatchBlock, BatcherError> {
     let safe = store.heads().safe;

@@ -8,10 +8,14 @@ use crate::{
 use alloy_eips::eip2930::AccessList;
 use alloy_primitives::{Bytes, TxKind, U64};
 use foggara_evm::call::{CallLimits, CallRequest, CallStatus, Simulation};
+use foggara_primitives::constants::POOL_TX_GAS_MAX;
 use foggara_store::StateView;
 use jsonrpsee::core::RegisterMethodError;
 use serde::Serialize;
 use std::collections::BTreeMap;
+
+/// Gas of a plain transfer; less is as good as no wish at all.
+const TRANSFER_GAS: u64 = 21_000;
 
 pub(super) fn register(r: &mut Registry) -> Result<(), RegisterMethodError> {
     r.execute("eth_call", call)?;
@@ -57,7 +61,8 @@ fn call(node: &Node, args: &mut Args<'_>) -> Answer<Bytes> {
 }
 
 fn estimate(node: &Node, args: &mut Args<'_>) -> Answer<U64> {
-    let (mut simulation, request) = prepare(node, args)?;
+    let (mut simulation, mut request) = prepare(node, args)?;
+    request.gas = Some(sendable_gas(&simulation, &request));
     if request.to == TxKind::Create && request.data.is_empty() {
         return Err(invalid_params(
             "invalid argument 0: contract creation without any data provided",
@@ -68,6 +73,15 @@ fn estimate(node: &Node, args: &mut Args<'_>) -> Answer<U64> {
         .estimate_gas(&request)
         .map(U64::from)
         .map_err(|why| fail(Failure::Estimate(why)))
+}
+
+/// The highest gas of an estimate: no more than a transaction with it could have.
+pub(super) fn sendable_gas(simulation: &Simulation<StateView>, request: &CallRequest) -> u64 {
+    let most = simulation.context().gas_limit.min(POOL_TX_GAS_MAX);
+    request
+        .gas
+        .filter(|gas| *gas >= TRANSFER_GAS)
+        .map_or(most, |gas| gas.min(most))
 }
 
 #[derive(Debug, Clone, Serialize)]

@@ -237,7 +237,7 @@ fn estimate_fee(node: &Node, args: &mut Args<'_>) -> Answer<Fee> {
     let object: CallObject = args.required()?;
     let at = args.block()?;
     args.end()?;
-    let request = object.request(node.chain_id())?;
+    let mut request = object.request(node.chain_id())?;
     let (state, context) = node.call_site(at)?;
     let header = state.header().header.clone();
     let limits = CallLimits {
@@ -245,6 +245,7 @@ fn estimate_fee(node: &Node, args: &mut Args<'_>) -> Answer<Fee> {
         cancel: Some(node.deadline()),
     };
     let mut simulation = Simulation::new(&node.context.spec, context, state, limits);
+    request.gas = Some(super::calls::sendable_gas(&simulation, &request));
     let gas = simulation
         .estimate_gas(&request)
         .map_err(|why| of_execution(Failure::Estimate(why), node.limits.call_time))?;

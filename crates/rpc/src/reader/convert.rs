@@ -350,6 +350,7 @@ impl At<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloy_consensus::TxReceipt;
     use alloy_eips::Encodable2718;
     use alloy_primitives::LogData;
     use op_alloy_consensus::OpReceiptEnvelope;

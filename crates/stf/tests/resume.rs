@@ -2,6 +2,8 @@
 //! most, and from every cursor it leaves, a fresh pipeline goes on as the continuous one did
 //! (`FAULTPROOF.md` sections 3.2 and 3.3).
 
+#![allow(clippy::cast_possible_truncation)]
+
 #[path = "../../evm/tests/common/mod.rs"]
 mod common;
 

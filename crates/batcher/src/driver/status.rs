@@ -8,7 +8,7 @@ use foggara_store::{Store, StoreError};
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// What [`run`] works with.
+/// What [`crate::run`] works with.
 #[derive(Debug)]
 pub struct BatcherParts {
     /// Options.

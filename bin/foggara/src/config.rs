@@ -1,5 +1,7 @@
 //! The configuration of a node and where each value comes from: flag, environment, file, default.
 
+mod explain;
+
 use crate::flags::NodeFlags;
 use eyre::{Result, eyre};
 use figment::{
@@ -209,7 +211,7 @@ impl NodeConfig {
             .ignore(&ENV_IGNORED)
             .map(|key| key.as_str().to_ascii_lowercase().replace("__", ".").replace('_', "-").into());
         figment = figment.merge(env).merge(Serialized::defaults(flags.to_dict()));
-        figment.extract().map_err(|error| eyre!("configuration: {error}"))
+        figment.extract().map_err(|error| eyre!("configuration: {}", explain::sentence(error)))
     }
 
     /// Folder of the state for a role, and the guard that removes a throw-away one.

@@ -2,7 +2,7 @@
 
 mod common;
 
-use alloy::primitives::{Address, B256, Bytes, U64, U256, hex};
+use alloy::primitives::{Address, Bytes, U64, U256, hex};
 use common::{
     Node, Rpc, Said, arg, ether, foggara, folder, free_port, funded, quantity, run, transfer,
 };

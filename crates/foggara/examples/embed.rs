@@ -22,13 +22,18 @@ async fn main() -> eyre::Result<()> {
         ..Default::default()
     };
     let signature = alice.sign_hash_sync(&tx.signature_hash())?;
-    let ticket = node.submit(tx.into_signed(signature).encoded_2718()).await?;
+    let ticket = node
+        .submit(tx.into_signed(signature).encoded_2718())
+        .await?;
     println!("accepted      {}", ticket.hash());
 
     let included = ticket.preconfirmed().await?;
     println!("preconfirmed  block {}", included.location.block_number);
     ticket.safe().await?;
-    println!("{}", serde_json::to_string_pretty(&node.tx_status(ticket.hash())?)?);
+    println!(
+        "{}",
+        serde_json::to_string_pretty(&node.tx_status(ticket.hash())?)?
+    );
 
     node.stop().await?;
     Ok(())

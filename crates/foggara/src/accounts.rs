@@ -30,6 +30,9 @@ mod tests {
 
     #[test]
     fn the_first_account_is_the_one_everybody_knows() {
-        assert_eq!(dev_signer(0).address(), address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266"));
+        assert_eq!(
+            dev_signer(0).address(),
+            address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266")
+        );
     }
 }

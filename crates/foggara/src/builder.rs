@@ -48,7 +48,11 @@ pub struct DevL1Options {
 
 impl Default for DevL1Options {
     fn default() -> Self {
-        Self { block_time: 1, finality: Some(2), port: None }
+        Self {
+            block_time: 1,
+            finality: Some(2),
+            port: None,
+        }
     }
 }
 
@@ -101,7 +105,12 @@ impl SequencerBuilder {
     /// A sequencer of `chain`. It needs an L1 and a data folder.
     pub fn new(chain: Chain) -> Self {
         let block_time = chain.spec.rollup.block_time;
-        Self { chain: Some(chain), block_time, dev: false, ..Self::dev() }
+        Self {
+            chain: Some(chain),
+            block_time,
+            dev: false,
+            ..Self::dev()
+        }
     }
 
     /// A new development chain with an L1 of its own, in memory.
@@ -213,7 +222,9 @@ impl SequencerBuilder {
             }
         }
         if self.block_time == 0 {
-            return Err(LaunchError::Config("the block time is at least one second".into()));
+            return Err(LaunchError::Config(
+                "the block time is at least one second".into(),
+            ));
         }
         launch::launch(self).await
     }
@@ -223,7 +234,9 @@ impl SequencerBuilder {
         match &self.batcher_key {
             Some(key) => Ok(key.clone()),
             None if self.dev => Ok(dev_signer(crate::accounts::DEV_BATCHER)),
-            None => Err(LaunchError::Config("the batcher's key is missing: --batcher.key".into())),
+            None => Err(LaunchError::Config(
+                "the batcher's key is missing: --batcher.key".into(),
+            )),
         }
     }
 }

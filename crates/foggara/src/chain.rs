@@ -125,7 +125,11 @@ impl Chain {
         };
         let block = block_of(&rollup, &genesis)?;
         let spec = ChainSpec::new(rollup, foggara, block.header.clone())?;
-        Ok(Self { spec: Arc::new(spec), genesis, block: Arc::new(block) })
+        Ok(Self {
+            spec: Arc::new(spec),
+            genesis,
+            block: Arc::new(block),
+        })
     }
 
     /// A new development chain: the well-known test accounts funded, predeploys and preinstalls in place.
@@ -133,14 +137,23 @@ impl Chain {
     /// # Errors
     /// [`ChainError`]: the parameters break a rule of the configuration.
     pub fn dev(params: &DevParams, accounts: &[Address]) -> Result<Self, ChainError> {
-        let foggara = FoggaraConfig { l1_block_time: params.l1_block_time, ..Default::default() };
-        let mut config = ChainConfig { chain_id: params.chain_id, ..Default::default() };
+        let foggara = FoggaraConfig {
+            l1_block_time: params.l1_block_time,
+            ..Default::default()
+        };
+        let mut config = ChainConfig {
+            chain_id: params.chain_id,
+            ..Default::default()
+        };
         let value = serde_json::to_value(&foggara)
             .map_err(|error| ChainError::Foggara(error.to_string()))?;
         config.extra_fields.insert("foggara".into(), value);
         let eip1559_params =
             B64::from((u64::from(EIP1559_DENOMINATOR) << 32) | u64::from(EIP1559_ELASTICITY));
-        let canyon = (u64::from(EIP1559_DENOMINATOR), u64::from(EIP1559_ELASTICITY));
+        let canyon = (
+            u64::from(EIP1559_DENOMINATOR),
+            u64::from(EIP1559_ELASTICITY),
+        );
         let genesis = Genesis {
             config,
             timestamp: params.l1.timestamp,
@@ -216,17 +229,35 @@ pub const DEV_SYSTEM_CONFIG: Address =
 
 fn dev_alloc(accounts: &[Address]) -> BTreeMap<Address, FileAccount> {
     let balance = U256::from(DEV_BALANCE_ETHER) * U256::from(10).pow(U256::from(18));
-    let mut alloc: BTreeMap<_, _> =
-        accounts.iter().map(|a| (*a, FileAccount { balance, ..Default::default() })).collect();
+    let mut alloc: BTreeMap<_, _> = accounts
+        .iter()
+        .map(|a| {
+            (
+                *a,
+                FileAccount {
+                    balance,
+                    ..Default::default()
+                },
+            )
+        })
+        .collect();
     // Fees of a development chain go to its first account.
     let recipient = accounts.first().copied().unwrap_or_default();
-    for code in l2_genesis(VaultParams { recipient, minimum: U256::ZERO }) {
+    for code in l2_genesis(VaultParams {
+        recipient,
+        minimum: U256::ZERO,
+    }) {
         alloc.insert(
             code.address,
             FileAccount {
                 nonce: Some(code.nonce),
                 code: Some(code.code),
-                storage: (!code.storage.is_empty()).then(|| code.storage.into_iter().map(|(slot, value)| (slot, value.into())).collect()),
+                storage: (!code.storage.is_empty()).then(|| {
+                    code.storage
+                        .into_iter()
+                        .map(|(slot, value)| (slot, value.into()))
+                        .collect()
+                }),
                 ..Default::default()
             },
         );
@@ -246,7 +277,11 @@ fn alloc_of(genesis: &Genesis) -> GenesisAlloc {
             .map(|(slot, value)| (*slot, U256::from_be_bytes(value.0)))
             .collect(),
     };
-    genesis.alloc.iter().map(|(address, file)| (*address, account(file))).collect()
+    genesis
+        .alloc
+        .iter()
+        .map(|(address, file)| (*address, account(file)))
+        .collect()
 }
 
 /// Computes the genesis block; the header fields that `genesis.json` states must be its own.
@@ -267,17 +302,26 @@ fn block_of(rollup: &RollupConfig, genesis: &Genesis) -> Result<ExecutedBlock, C
 }
 
 fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, ChainError> {
-    let bytes = std::fs::read(path)
-        .map_err(|source| ChainError::File { path: path.to_owned(), source })?;
-    serde_json::from_slice(&bytes)
-        .map_err(|source| ChainError::Json { path: path.to_owned(), source })
+    let bytes = std::fs::read(path).map_err(|source| ChainError::File {
+        path: path.to_owned(),
+        source,
+    })?;
+    serde_json::from_slice(&bytes).map_err(|source| ChainError::Json {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Writes beside and renames, so that a reader never sees half a file.
 fn write<T: serde::Serialize>(path: &Path, value: &T) -> Result<(), ChainError> {
-    let fail = |source| ChainError::File { path: path.to_owned(), source };
-    let mut bytes = serde_json::to_vec_pretty(value)
-        .map_err(|source| ChainError::Json { path: path.to_owned(), source })?;
+    let fail = |source| ChainError::File {
+        path: path.to_owned(),
+        source,
+    };
+    let mut bytes = serde_json::to_vec_pretty(value).map_err(|source| ChainError::Json {
+        path: path.to_owned(),
+        source,
+    })?;
     bytes.push(b'\n');
     let beside = path.with_extension("json.tmp");
     std::fs::write(&beside, bytes).map_err(fail)?;

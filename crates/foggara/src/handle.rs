@@ -55,7 +55,11 @@ impl SequencerHandle {
     pub async fn submit(&self, raw: impl Into<Bytes>) -> Result<Ticket, SubmitError> {
         let pool = self.pool.as_ref().ok_or(SubmitError::NoPool)?;
         let hash = pool.add(raw.into()).await?;
-        Ok(Ticket { hash, store: self.store.clone(), pool: pool.clone() })
+        Ok(Ticket {
+            hash,
+            store: self.store.clone(),
+            pool: pool.clone(),
+        })
     }
 
     /// Nonce that an account uses next, its pooled transactions counted.
@@ -158,11 +162,17 @@ impl Ticket {
         let mut heads = self.store.subscribe_heads();
         loop {
             let number = level(&heads.borrow_and_update());
-            if let Some(included) = self.included().filter(|i| i.location.block_number <= number) {
+            if let Some(included) = self
+                .included()
+                .filter(|i| i.location.block_number <= number)
+            {
                 return Ok(included);
             }
             if let Some(reason) = self.pool.dropped(&self.hash) {
-                return Err(SubmitError::Dropped { hash: self.hash, reason: reason.word().to_owned() });
+                return Err(SubmitError::Dropped {
+                    hash: self.hash,
+                    reason: reason.word().to_owned(),
+                });
             }
             heads.changed().await.map_err(|_| SubmitError::Stopped)?;
         }

@@ -20,7 +20,11 @@ pub(crate) struct Requeue {
 
 impl Requeue {
     pub(crate) const fn new(pool: Pool, state: DurableState) -> Self {
-        Self { pool, state, journalled: Mutex::new(Vec::new()) }
+        Self {
+            pool,
+            state,
+            journalled: Mutex::new(Vec::new()),
+        }
     }
 }
 
@@ -30,7 +34,10 @@ impl Hooks for Requeue {
         let lost: Vec<LostTx> = removed
             .iter()
             .flat_map(|block| block.transactions.iter().zip(&block.senders))
-            .map(|(raw, sender)| LostTx { raw: raw.clone(), sender: *sender })
+            .map(|(raw, sender)| LostTx {
+                raw: raw.clone(),
+                sender: *sender,
+            })
             .collect();
         let fail = |error: foggara_pool::JournalError| HookError(error.to_string());
         *self.journalled.lock() = self.pool.journal_requeue(&lost).await.map_err(fail)?;
@@ -38,7 +45,10 @@ impl Hooks for Requeue {
     }
 
     async fn unwound(&self, removed: &[StoredBlock], head: L2Ref) -> Result<(), HookError> {
-        let fees = self.state.try_fees().map_err(|error| HookError(error.to_string()))?;
+        let fees = self
+            .state
+            .try_fees()
+            .map_err(|error| HookError(error.to_string()))?;
         let back = std::mem::take(&mut *self.journalled.lock());
         tracing::info!(
             blocks = removed.len(),
@@ -46,6 +56,8 @@ impl Hooks for Requeue {
             head = head.number,
             "chain.unwound"
         );
-        self.pool.reinject(back, fees).map_err(|error| HookError(error.to_string()))
+        self.pool
+            .reinject(back, fees)
+            .map_err(|error| HookError(error.to_string()))
     }
 }

@@ -28,14 +28,20 @@ pub(crate) fn open(builder: &SequencerBuilder) -> Result<L1Side, LaunchError> {
             let config = HttpL1Config::new(rpc.as_str())
                 .with_beacon(beacon.as_ref().map(ToString::to_string));
             let block_time = if builder.dev { 1 } else { 12 };
-            Ok(L1Side { client: Arc::new(HttpL1::new(config)?), dev: None, block_time })
+            Ok(L1Side {
+                client: Arc::new(HttpL1::new(config)?),
+                dev: None,
+                block_time,
+            })
         }
     }
 }
 
 fn open_dev(options: &DevL1Options, builder: &SequencerBuilder) -> Result<L1Side, LaunchError> {
     // The first L2 block is due one block time after L1 genesis, that is at once.
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
     let mut config = DevL1Config {
         block_time: options.block_time,
         finality: options.finality,
@@ -50,7 +56,11 @@ fn open_dev(options: &DevL1Options, builder: &SequencerBuilder) -> Result<L1Side
         DevL1Error::Open(error) => LaunchError::from(error),
         other => LaunchError::Failed(other.to_string()),
     })?;
-    Ok(L1Side { client: Arc::new(dev.clone()), dev: Some(dev), block_time: options.block_time })
+    Ok(L1Side {
+        client: Arc::new(dev.clone()),
+        dev: Some(dev),
+        block_time: options.block_time,
+    })
 }
 
 pub(crate) fn l1_dir(data: &Path) -> std::path::PathBuf {

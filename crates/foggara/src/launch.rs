@@ -35,16 +35,36 @@ pub(crate) async fn launch(builder: SequencerBuilder) -> Result<SequencerHandle,
     let chain = chain(&builder, &l1).await?;
     l1_side::check(&chain, l1.client.as_ref()).await?;
     let store = store(&builder, &chain)?;
-    let state = DurableState { spec: Arc::clone(&chain.spec), store: store.clone() };
+    let state = DurableState {
+        spec: Arc::clone(&chain.spec),
+        store: store.clone(),
+    };
     let pool = match builder.role {
         Role::Sequencer => Some(pool(&builder, &chain, &state)?),
         Role::Replica { .. } => None,
     };
     let mut running = Running::new(l1.dev.clone(), pool.clone());
-    let context = start(&builder, &chain, &l1, &store, pool.as_ref(), state, &mut running).await?;
+    let context = start(
+        &builder,
+        &chain,
+        &l1,
+        &store,
+        pool.as_ref(),
+        state,
+        &mut running,
+    )
+    .await?;
     let rpc_addr = serve_node(&builder, &context, &mut running).await?;
     let l1_rpc_addr = serve_l1(&builder, &l1, &mut running).await?;
-    Ok(SequencerHandle { chain, store, pool, context, rpc_addr, l1_rpc_addr, running })
+    Ok(SequencerHandle {
+        chain,
+        store,
+        pool,
+        context,
+        rpc_addr,
+        l1_rpc_addr,
+        running,
+    })
 }
 
 /// The chain that was given, that of the data folder, or a new one for development.
@@ -52,7 +72,11 @@ async fn chain(builder: &SequencerBuilder, l1: &L1Side) -> Result<Chain, LaunchE
     if let Some(chain) = &builder.chain {
         return Ok(chain.clone());
     }
-    let known = builder.dir.as_ref().map(|dir| dir.join(ROLLUP_FILE)).filter(|file| file.is_file());
+    let known = builder
+        .dir
+        .as_ref()
+        .map(|dir| dir.join(ROLLUP_FILE))
+        .filter(|file| file.is_file());
     if let Some(file) = known {
         let chain = Chain::load(&file, None)?;
         let id = chain.spec.rollup.l2_chain_id;
@@ -66,12 +90,18 @@ async fn chain(builder: &SequencerBuilder, l1: &L1Side) -> Result<Chain, LaunchE
     }
     let begin = match &l1.dev {
         // Our own L1 may already have blocks, if the first start was cut short.
-        Some(_) => l1.client.header(0.into()).await?.map(|(h, hash)| foggara_l1::ref_of(&h, hash)),
+        Some(_) => l1
+            .client
+            .header(0.into())
+            .await?
+            .map(|(h, hash)| foggara_l1::ref_of(&h, hash)),
         None => Some(l1.client.head(BlockTag::Latest).await?),
     };
     let begin = begin.ok_or_else(|| LaunchError::L1("the L1 has no genesis block".into()))?;
     let params = DevParams {
-        chain_id: builder.chain_id.unwrap_or_else(|| rand::rng().random_range(DEV_CHAIN_IDS)),
+        chain_id: builder
+            .chain_id
+            .unwrap_or_else(|| rand::rng().random_range(DEV_CHAIN_IDS)),
         block_time: builder.block_time,
         l1_chain_id: l1.client.chain_id().await?,
         l1_block_time: l1.block_time,
@@ -86,7 +116,10 @@ async fn chain(builder: &SequencerBuilder, l1: &L1Side) -> Result<Chain, LaunchE
 }
 
 fn addresses() -> Vec<Address> {
-    dev_accounts().iter().map(|signer| signer.address()).collect()
+    dev_accounts()
+        .iter()
+        .map(|signer| signer.address())
+        .collect()
 }
 
 fn store(builder: &SequencerBuilder, chain: &Chain) -> Result<Store, LaunchError> {
@@ -102,7 +135,11 @@ fn store(builder: &SequencerBuilder, chain: &Chain) -> Result<Store, LaunchError
     };
     let rollup = &chain.spec.rollup;
     let l1 = rollup.genesis.l1;
-    let cursor = Cursor::genesis(l1.hash, l1.number, rollup.genesis.system_config.batcher_addr);
+    let cursor = Cursor::genesis(
+        l1.hash,
+        l1.number,
+        rollup.genesis.system_config.batcher_addr,
+    );
     store
         .init(&chain.block, spec_hash, cursor)
         .map_err(|error| LaunchError::Config(error.to_string()))?;
@@ -115,7 +152,11 @@ fn pool(
     state: &DurableState,
 ) -> Result<Pool, LaunchError> {
     let id = chain.spec.rollup.l2_chain_id;
-    let mut config = if builder.dev { PoolConfig::dev(id) } else { PoolConfig::public(id) };
+    let mut config = if builder.dev {
+        PoolConfig::dev(id)
+    } else {
+        PoolConfig::public(id)
+    };
     if builder.ack_memory {
         config.ack = Ack::Memory;
     }
@@ -173,8 +214,15 @@ async fn start(
         )
         .map_err(|error| LaunchError::Damaged(error.to_string()))?;
         running.part("sequencer", sequencer.run(running.stop_signal()));
-        running.part("pool", pool_care::run(pool.clone(), store.clone(), running.stop_signal()));
-        let limits = if builder.dev { TxManagerConfig::dev() } else { TxManagerConfig::public() };
+        running.part(
+            "pool",
+            pool_care::run(pool.clone(), store.clone(), running.stop_signal()),
+        );
+        let limits = if builder.dev {
+            TxManagerConfig::dev()
+        } else {
+            TxManagerConfig::public()
+        };
         let manager =
             TxManager::new(Arc::clone(&l1.client), builder.batcher_signer()?, limits).await?;
         let (status, posting) = watch::channel(BatcherStatus::default());
@@ -224,7 +272,9 @@ async fn serve_node(
     context: &Context,
     running: &mut Running,
 ) -> Result<Option<SocketAddr>, LaunchError> {
-    let Some(options) = &builder.rpc else { return Ok(None) };
+    let Some(options) = &builder.rpc else {
+        return Ok(None);
+    };
     let module = foggara_rpc::node_module(context.clone(), options.api.clone())
         .map_err(|error| LaunchError::Failed(error.to_string()))?;
     let config = ServerConfig {
@@ -233,7 +283,9 @@ async fn serve_node(
         hosts: options.hosts.clone(),
         ..ServerConfig::default()
     };
-    let server = foggara_rpc::serve(config, module, None).await.map_err(|e| refused(&e, "rpc.port"))?;
+    let server = foggara_rpc::serve(config, module, None)
+        .await
+        .map_err(|e| refused(&e, "rpc.port"))?;
     let addr = server.addr();
     running.server(server);
     Ok(Some(addr))
@@ -244,19 +296,27 @@ async fn serve_l1(
     l1: &L1Side,
     running: &mut Running,
 ) -> Result<Option<SocketAddr>, LaunchError> {
-    let crate::L1::Dev(options) = &builder.l1 else { return Ok(None) };
-    let (Some(dev), Some(port)) = (&l1.dev, options.port) else { return Ok(None) };
+    let crate::L1::Dev(options) = &builder.l1 else {
+        return Ok(None);
+    };
+    let (Some(dev), Some(port)) = (&l1.dev, options.port) else {
+        return Ok(None);
+    };
     let module = foggara_rpc::devl1::module(dev.clone())
         .map_err(|error| LaunchError::Failed(error.to_string()))?;
-    let addr = builder.rpc.as_ref().map_or([127, 0, 0, 1].into(), |rpc| rpc.addr);
+    let addr = builder
+        .rpc
+        .as_ref()
+        .map_or([127, 0, 0, 1].into(), |rpc| rpc.addr);
     let config = ServerConfig {
         addr: SocketAddr::new(addr, port),
         cors: vec!["*".into()],
         ..ServerConfig::default()
     };
     let beacon = foggara_rpc::devl1::beacon_router(dev.clone());
-    let server =
-        foggara_rpc::serve(config, module, Some(beacon)).await.map_err(|e| refused(&e, "l1.port"))?;
+    let server = foggara_rpc::serve(config, module, Some(beacon))
+        .await
+        .map_err(|e| refused(&e, "l1.port"))?;
     let addr = server.addr();
     running.server(server);
     Ok(Some(addr))
@@ -264,9 +324,10 @@ async fn serve_l1(
 
 fn refused(error: &ServeError, option: &str) -> LaunchError {
     if error.in_use() {
-        LaunchError::InUse(format!("{error}: another program has it, choose one with --{option}"))
+        LaunchError::InUse(format!(
+            "{error}: another program has it, choose one with --{option}"
+        ))
     } else {
         LaunchError::Failed(error.to_string())
     }
 }
-

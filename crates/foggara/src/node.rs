@@ -38,7 +38,8 @@ impl Running {
         name: &'static str,
         run: impl Future<Output = Result<(), E>> + Send + 'static,
     ) {
-        self.parts.spawn(async move { (name, run.await.map_err(|error| error.to_string())) });
+        self.parts
+            .spawn(async move { (name, run.await.map_err(|error| error.to_string())) });
     }
 
     /// Keeps a server until the node stops.
@@ -48,7 +49,9 @@ impl Running {
 
     /// Waits until a part ends by itself, then stops the others.
     pub(crate) async fn wait(&mut self) -> Result<(), StopError> {
-        let Some(ended) = self.parts.join_next().await else { return Ok(()) };
+        let Some(ended) = self.parts.join_next().await else {
+            return Ok(());
+        };
         let outcome = early(ended);
         self.end().await?;
         outcome
@@ -77,7 +80,10 @@ impl Running {
             && let Err(error) = pool.flush().await
             && outcome.is_ok()
         {
-            outcome = Err(StopError { part: "journal", why: error.to_string() });
+            outcome = Err(StopError {
+                part: "journal",
+                why: error.to_string(),
+            });
         }
         outcome
     }
@@ -100,8 +106,14 @@ fn early(
     ended: Result<(&'static str, Result<(), String>), tokio::task::JoinError>,
 ) -> Result<(), StopError> {
     match ended {
-        Ok((part, Ok(()))) => Err(StopError { part, why: "it returned".into() }),
+        Ok((part, Ok(()))) => Err(StopError {
+            part,
+            why: "it returned".into(),
+        }),
         Ok((part, Err(why))) => Err(StopError { part, why }),
-        Err(error) => Err(StopError { part: "a task", why: error.to_string() }),
+        Err(error) => Err(StopError {
+            part: "a task",
+            why: error.to_string(),
+        }),
     }
 }

@@ -49,21 +49,26 @@ pub(crate) async fn run(
 /// Completes when the journal has failed.
 async fn failure(fatal: &mut watch::Receiver<Option<JournalError>>) -> String {
     let failed = fatal.wait_for(Option::is_some).await;
-    let why = failed.ok().and_then(|why| why.as_ref().map(ToString::to_string));
+    let why = failed
+        .ok()
+        .and_then(|why| why.as_ref().map(ToString::to_string));
     why.unwrap_or_else(|| "the journal thread ended".into())
 }
 
 /// Writes down what was dropped since the last look, so that `rollup_txStatus` can tell after a restart.
-async fn record(
-    events: &mut broadcast::Receiver<PoolEvent>,
-    store: &Store,
-) -> Result<(), String> {
+async fn record(events: &mut broadcast::Receiver<PoolEvent>, store: &Store) -> Result<(), String> {
     let mut dropped = Vec::new();
     while dropped.len() < DROPS_MAX {
         match events.try_recv() {
             Ok(PoolEvent::Dropped { tx, reason }) => {
                 let time = now_ms() / 1_000;
-                dropped.push((tx.hash, DroppedTx { time, reason: reason.word().into() }));
+                dropped.push((
+                    tx.hash,
+                    DroppedTx {
+                        time,
+                        reason: reason.word().into(),
+                    },
+                ));
             }
             Ok(_) | Err(broadcast::error::TryRecvError::Lagged(_)) => {}
             Err(_) => break,
@@ -73,7 +78,12 @@ async fn record(
         return Ok(());
     }
     let store = store.clone();
-    let commit = move || store.commit(Commit { dropped, ..Commit::default() });
+    let commit = move || {
+        store.commit(Commit {
+            dropped,
+            ..Commit::default()
+        })
+    };
     match tokio::task::spawn_blocking(commit).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(foggara_store::CommitError::Full(why))) => {
@@ -87,5 +97,7 @@ async fn record(
 
 fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
 }

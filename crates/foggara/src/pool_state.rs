@@ -28,7 +28,10 @@ impl PoolState for DurableState {
         self.try_fees().unwrap_or_else(|error| {
             // The next block's prices come with it; until then nothing is underpriced.
             tracing::error!(%error, "pool.fees");
-            HeadFees { block_gas_limit: self.spec.genesis.gas_limit, ..Default::default() }
+            HeadFees {
+                block_gas_limit: self.spec.genesis.gas_limit,
+                ..Default::default()
+            }
         })
     }
 
@@ -46,7 +49,10 @@ impl DurableState {
     /// Prices for the block after the durable head.
     pub(crate) fn try_fees(&self) -> Result<HeadFees, StoreError> {
         let number = self.store.heads().unsafe_.number;
-        let block = self.store.block(number)?.ok_or(StoreError::UnknownBlock(number))?;
+        let block = self
+            .store
+            .block(number)?
+            .ok_or(StoreError::UnknownBlock(number))?;
         let first = block.transactions.first().map(|raw| raw.as_ref());
         // Genesis says nothing of L1: its block data cost nothing.
         let l1 = l1_info_of(number, first).unwrap_or(L1Info::default());

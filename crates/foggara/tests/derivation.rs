@@ -12,7 +12,10 @@ use common::{Anvil, blocks, follow, replica, sequencer_dir, traffic};
 use foggara::{BatcherConfig, DaPolicy, DevL1Options, L1, SequencerBuilder};
 
 fn batcher(da: DaPolicy) -> BatcherConfig {
-    BatcherConfig { da, ..BatcherConfig::dev() }
+    BatcherConfig {
+        da,
+        ..BatcherConfig::dev()
+    }
 }
 
 async fn derives(builder: SequencerBuilder, l1: Option<L1>) {
@@ -29,7 +32,10 @@ async fn derives(builder: SequencerBuilder, l1: Option<L1>) {
     let second = replica(dir.path(), replica_dir.path(), &l1).await;
     let compared = follow(&node, &second, target).await;
 
-    println!("{compared} blocks identical; offered {:?}", sent.merge(mixed));
+    println!(
+        "{compared} blocks identical; offered {:?}",
+        sent.merge(mixed)
+    );
     assert!(compared >= target);
     second.stop().await.unwrap();
     node.stop().await.unwrap();
@@ -37,23 +43,36 @@ async fn derives(builder: SequencerBuilder, l1: Option<L1>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn replica_follows_blobs_on_the_development_l1() {
-    let l1 = DevL1Options { port: Some(0), ..DevL1Options::default() };
-    let builder = SequencerBuilder::dev().l1(L1::Dev(l1)).batcher(batcher(DaPolicy::Blobs));
+    let l1 = DevL1Options {
+        port: Some(0),
+        ..DevL1Options::default()
+    };
+    let builder = SequencerBuilder::dev()
+        .l1(L1::Dev(l1))
+        .batcher(batcher(DaPolicy::Blobs));
     derives(builder, None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn replica_follows_calldata_on_anvil() {
-    let Some(anvil) = Anvil::start().await else { return };
+    let Some(anvil) = Anvil::start().await else {
+        return;
+    };
     let l1 = anvil.l1();
-    let builder = SequencerBuilder::dev().l1(l1.clone()).batcher(batcher(DaPolicy::Calldata));
+    let builder = SequencerBuilder::dev()
+        .l1(l1.clone())
+        .batcher(batcher(DaPolicy::Calldata));
     derives(builder, Some(l1)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn replica_follows_blobs_on_anvil() {
-    let Some(anvil) = Anvil::start().await else { return };
+    let Some(anvil) = Anvil::start().await else {
+        return;
+    };
     let l1 = anvil.l1();
-    let builder = SequencerBuilder::dev().l1(l1.clone()).batcher(batcher(DaPolicy::Blobs));
+    let builder = SequencerBuilder::dev()
+        .l1(l1.clone())
+        .batcher(batcher(DaPolicy::Blobs));
     derives(builder, Some(l1)).await;
 }

@@ -27,6 +27,9 @@ async fn a_transfer_becomes_final() {
     let status = node.tx_status(ticket.hash()).unwrap();
     // The batcher has heard of its own transaction by then.
     assert!(!status.safe.unwrap().l1_transactions.is_empty());
-    assert_eq!(node.tx_status(ticket.hash()).unwrap().level, Level::Finalized);
+    assert_eq!(
+        node.tx_status(ticket.hash()).unwrap().level,
+        Level::Finalized
+    );
     node.stop().await.unwrap();
 }

@@ -19,23 +19,30 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const OFFERS_PER_BLOCK: usize = 12;
 
 /// Blocks of a run: a few dozen, or 1,000 in a soak.
-pub fn blocks() -> u64 {
-    if std::env::var_os("FOGGARA_SOAK").is_some() { 1_000 } else { 24 }
+pub(crate) fn blocks() -> u64 {
+    if std::env::var_os("FOGGARA_SOAK").is_some() {
+        1_000
+    } else {
+        24
+    }
 }
 
 /// A data folder.
-pub fn sequencer_dir() -> TempDir {
+pub(crate) fn sequencer_dir() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
 /// The L1 that a node serves, by URL.
-pub fn l1_of(node: &SequencerHandle) -> L1 {
+pub(crate) fn l1_of(node: &SequencerHandle) -> L1 {
     let addr = node.l1_rpc_addr().expect("the node serves its L1");
-    L1::Url { rpc: format!("http://{addr}").parse().unwrap(), beacon: None }
+    L1::Url {
+        rpc: format!("http://{addr}").parse().unwrap(),
+        beacon: None,
+    }
 }
 
 /// A replica of the chain whose files lie in `files`.
-pub async fn replica(files: &Path, dir: &Path, l1: &L1) -> SequencerHandle {
+pub(crate) async fn replica(files: &Path, dir: &Path, l1: &L1) -> SequencerHandle {
     let chain = Chain::load(&files.join(ROLLUP_FILE), None).unwrap();
     SequencerBuilder::new(chain)
         .role(Role::Replica { forward: None })
@@ -48,11 +55,11 @@ pub async fn replica(files: &Path, dir: &Path, l1: &L1) -> SequencerHandle {
 
 /// What was offered: accepted and refused by kind.
 #[derive(Debug, Clone, Default)]
-pub struct Offered(pub BTreeMap<Kind, (u32, u32)>);
+pub(crate) struct Offered(pub(crate) BTreeMap<Kind, (u32, u32)>);
 
 impl Offered {
     /// Sums up.
-    pub fn merge(mut self, other: Self) -> Self {
+    pub(crate) fn merge(mut self, other: Self) -> Self {
         for (kind, (accepted, refused)) in other.0 {
             let entry = self.0.entry(kind).or_default();
             entry.0 += accepted;
@@ -63,7 +70,7 @@ impl Offered {
 }
 
 /// Offers mixed traffic until the chain has `until` blocks. Accounts go on from their nonces.
-pub async fn traffic(node: &SequencerHandle, until: u64) -> Offered {
+pub(crate) async fn traffic(node: &SequencerHandle, until: u64) -> Offered {
     let mut offered = Offered::default();
     let chain_id = node.chain().spec.rollup.l2_chain_id;
     let start = node.store().heads().unsafe_.number;
@@ -84,11 +91,17 @@ pub async fn traffic(node: &SequencerHandle, until: u64) -> Offered {
                 Err(_) => entry.1 += 1,
             }
             if offer.kind == Kind::Invalid {
-                assert!(result_is_refusal(entry), "an invalid transaction was accepted");
+                assert!(
+                    result_is_refusal(entry),
+                    "an invalid transaction was accepted"
+                );
             }
         }
         traffic.set_nonces(|address| nonce(node, address));
-        tokio::time::timeout(PATIENCE, heads.changed()).await.expect("blocks go on").unwrap();
+        tokio::time::timeout(PATIENCE, heads.changed())
+            .await
+            .expect("blocks go on")
+            .unwrap();
     }
     offered
 }
@@ -98,24 +111,26 @@ fn result_is_refusal(entry: &(u32, u32)) -> bool {
 }
 
 /// Nonce that an account uses next.
-pub fn nonce(node: &SequencerHandle, address: alloy_primitives::Address) -> u64 {
+pub(crate) fn nonce(node: &SequencerHandle, address: alloy_primitives::Address) -> u64 {
     node.pending_nonce(address).unwrap()
 }
 
 /// Waits until the replica has derived `blocks` blocks and compares every hash with the sequencer's.
-pub async fn follow(node: &SequencerHandle, replica: &SequencerHandle, blocks: u64) -> u64 {
+pub(crate) async fn follow(node: &SequencerHandle, replica: &SequencerHandle, blocks: u64) -> u64 {
     let deadline = Instant::now() + PATIENCE + Duration::from_secs(blocks);
     loop {
         let head = replica.store().heads().safe.number;
         if head >= blocks {
             break;
         }
-        assert!(Instant::now() < deadline, "the replica is stuck at block {head} of {blocks}");
+        assert!(
+            Instant::now() < deadline,
+            "the replica is stuck at block {head} of {blocks}"
+        );
         sleep(Duration::from_millis(200)).await;
     }
-    let hash = |handle: &SequencerHandle, n| -> Option<B256> {
-        handle.store().block_hash(n).unwrap()
-    };
+    let hash =
+        |handle: &SequencerHandle, n| -> Option<B256> { handle.store().block_hash(n).unwrap() };
     for number in 0..=blocks {
         assert_eq!(hash(node, number), hash(replica, number), "block {number}");
         assert!(hash(node, number).is_some(), "block {number} is missing");
@@ -125,21 +140,28 @@ pub async fn follow(node: &SequencerHandle, replica: &SequencerHandle, blocks: u
 
 /// A real anvil, ended with the test.
 #[derive(Debug)]
-pub struct Anvil {
+pub(crate) struct Anvil {
     child: Child,
     port: u16,
 }
 
 impl Anvil {
     /// Starts anvil with one-second blocks; says so and gives `None` where there is none.
-    pub async fn start() -> Option<Self> {
+    pub(crate) async fn start() -> Option<Self> {
         let Some(binary) = std::env::var_os("FOGGARA_ANVIL") else {
             eprintln!("NOT RUN: FOGGARA_ANVIL is not set, `cargo xtask test` sets it");
             return None;
         };
         let port = free_port();
         let child = Command::new(binary)
-            .args(["--port", &port.to_string(), "--hardfork", "prague", "--block-time", "1"])
+            .args([
+                "--port",
+                &port.to_string(),
+                "--hardfork",
+                "prague",
+                "--block-time",
+                "1",
+            ])
             .args(["--slots-in-an-epoch", "1", "--silent"])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -147,7 +169,10 @@ impl Anvil {
             .expect("anvil starts");
         let anvil = Self { child, port };
         let deadline = Instant::now() + PATIENCE;
-        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+        while tokio::net::TcpStream::connect(("127.0.0.1", port))
+            .await
+            .is_err()
+        {
             assert!(Instant::now() < deadline, "anvil does not listen");
             sleep(Duration::from_millis(50)).await;
         }
@@ -155,7 +180,7 @@ impl Anvil {
     }
 
     /// Its URL as an L1.
-    pub fn l1(&self) -> L1 {
+    pub(crate) fn l1(&self) -> L1 {
         let rpc = format!("http://127.0.0.1:{}", self.port).parse().unwrap();
         L1::Url { rpc, beacon: None }
     }
@@ -169,6 +194,10 @@ impl Drop for Anvil {
 }
 
 /// A port that was free a moment ago.
-pub fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+pub(crate) fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }

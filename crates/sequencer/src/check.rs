@@ -4,7 +4,7 @@
 use alloy_consensus::Header;
 use alloy_primitives::B256;
 use foggara_primitives::{ChainSpec, PayloadAttributes};
-use foggara_stf::{ExecError, ExecutedBlock, PreparedTx, Source, TxError, begin};
+use foggara_stf::{ExecError, ExecutedBlock, PreparedTx, Source, replay_prepared};
 use std::sync::Arc;
 
 /// Executes `block` again, from its bytes, on `state`, with nothing of the builder's but the parent's
@@ -21,16 +21,16 @@ pub(crate) fn agrees<S: Source>(
     block: &ExecutedBlock,
     state: S,
 ) -> Result<bool, ExecError> {
-    let mut open = begin(spec, parent, parent_hash, attributes, state)?;
+    let mut transactions = Vec::with_capacity(block.transactions.len());
     for (raw, sender) in block.transactions.iter().zip(&block.senders) {
         let Ok(tx) = PreparedTx::decode_unrecovered(raw) else {
             return Ok(false);
         };
-        match open.tx(&PreparedTx::with_sender(raw.clone(), tx, *sender)) {
-            Ok(_) => {}
-            Err(TxError::Fatal(source)) => return Err(source.into()),
-            Err(TxError::Invalid(_) | TxError::Cancelled) => return Ok(false),
-        }
+        transactions.push(PreparedTx::with_sender(raw.clone(), tx, *sender));
     }
-    Ok(open.end()? == *block)
+    match replay_prepared(spec, parent, parent_hash, attributes, &transactions, state) {
+        Ok(again) => Ok(again == *block),
+        Err(ExecError::Deposit { .. } | ExecError::Invalid { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
 }

@@ -19,8 +19,11 @@ pub(crate) fn run(what: Bench) -> Result<()> {
         Bench::Load { transfers } => {
             need_node()?;
             npm_install("e2e")?;
-            let anvil = anvil().ok_or_else(|| eyre!("no anvil binary for this platform came from npm"))?;
-            Step::new("build", cargo()).args(["build", "--release", "--workspace", "--bins", "--examples"]).run()?;
+            let anvil =
+                anvil().ok_or_else(|| eyre!("no anvil binary for this platform came from npm"))?;
+            Step::new("build", cargo())
+                .args(["build", "--release", "--workspace", "--bins", "--examples"])
+                .run()?;
             Step::new("load", root().join("target/release/examples/load"))
                 .arg(root().join("target/release/foggara"))
                 .arg(anvil)

@@ -21,16 +21,34 @@ pub(crate) const PURE: [&str; 7] = [
 /// Crates that need an operating system, C code or a source of randomness: none may be reachable
 /// from the pure core without its `std` feature.
 const HOST_ONLY: [&str; 11] = [
-    "c-kzg", "blst", "secp256k1", "secp256k1-sys", "getrandom", "rayon", "tokio", "brotli", "mio",
-    "parking_lot", "signet-libmdbx",
+    "c-kzg",
+    "blst",
+    "secp256k1",
+    "secp256k1-sys",
+    "getrandom",
+    "rayon",
+    "tokio",
+    "brotli",
+    "mio",
+    "parking_lot",
+    "signet-libmdbx",
 ];
 
 const RISCV: &str = "riscv64imac-unknown-none-elf";
 
 pub(crate) fn ci() -> Result<()> {
-    Step::new("fmt", cargo()).args(["fmt", "--all", "--check"]).run()?;
+    Step::new("fmt", cargo())
+        .args(["fmt", "--all", "--check"])
+        .run()?;
     Step::new("clippy", cargo())
-        .args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
+        .args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ])
         .run()?;
     Step::new("doc", cargo())
         .args(["doc", "--workspace", "--no-deps"])
@@ -38,6 +56,7 @@ pub(crate) fn ci() -> Result<()> {
         .run()?;
     no_std()?;
     contracts(true)?;
+    forge_test()?;
     vectors(true)?;
     tidy::tidy()?;
     deny()
@@ -48,14 +67,29 @@ pub(crate) fn no_std() -> Result<()> {
     for name in PURE {
         let tree = Command::new(cargo())
             .current_dir(root())
-            .args(["tree", "-p", name, "--no-default-features", "-e", "normal", "--prefix", "none"])
+            .args([
+                "tree",
+                "-p",
+                name,
+                "--no-default-features",
+                "-e",
+                "normal",
+                "--prefix",
+                "none",
+            ])
             .args(["--format", "{p}"])
             .output()?;
         if !tree.status.success() {
-            bail!("cargo tree -p {name} failed: {}", String::from_utf8_lossy(&tree.stderr));
+            bail!(
+                "cargo tree -p {name} failed: {}",
+                String::from_utf8_lossy(&tree.stderr)
+            );
         }
         let tree = String::from_utf8_lossy(&tree.stdout).into_owned();
-        let seen = |host: &str| tree.lines().any(|line| line.split(' ').next() == Some(host));
+        let seen = |host: &str| {
+            tree.lines()
+                .any(|line| line.split(' ').next() == Some(host))
+        };
         if let Some(host) = HOST_ONLY.into_iter().find(|host| seen(host)) {
             bail!("{name} reaches {host} without its std feature");
         }
@@ -67,15 +101,30 @@ pub(crate) fn no_std() -> Result<()> {
 }
 
 fn riscv() -> Result<()> {
-    let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output()?;
+    let sysroot = Command::new("rustc")
+        .args(["--print", "sysroot"])
+        .output()?;
     let sysroot = String::from_utf8_lossy(&sysroot.stdout).trim().to_owned();
-    if !std::path::Path::new(&sysroot).join("lib/rustlib").join(RISCV).is_dir() {
-        println!("NOT CHECKED: no {RISCV} toolchain here. Get one with `rustup target add {RISCV}`.");
+    if !std::path::Path::new(&sysroot)
+        .join("lib/rustlib")
+        .join(RISCV)
+        .is_dir()
+    {
+        println!(
+            "NOT CHECKED: no {RISCV} toolchain here. Get one with `rustup target add {RISCV}`."
+        );
         return Ok(());
     }
     for name in PURE {
         Step::new(format!("{RISCV} {name}"), cargo())
-            .args(["check", "-p", name, "--no-default-features", "--target", RISCV])
+            .args([
+                "check",
+                "-p",
+                name,
+                "--no-default-features",
+                "--target",
+                RISCV,
+            ])
             .run()?;
     }
     Ok(())
@@ -84,14 +133,30 @@ fn riscv() -> Result<()> {
 pub(crate) fn contracts(check: bool) -> Result<()> {
     need_node()?;
     npm_install("contracts")?;
-    let step = Step::new("contracts", "node").dir("contracts").arg("build.mjs");
+    let step = Step::new("contracts", "node")
+        .dir("contracts")
+        .arg("build.mjs");
     if check { step.arg("--check") } else { step }.run()
+}
+
+/// Runs the contracts' own tests, with fuzzing.
+fn forge_test() -> Result<()> {
+    if !root().join("contracts/node_modules/.bin/forge").exists() {
+        println!(
+            "NOT CHECKED: npm has no forge for this platform; `forge test` in contracts/ runs the tests."
+        );
+        return Ok(());
+    }
+    Step::new("forge test", "npx")
+        .dir("contracts")
+        .args(["--no-install", "forge", "test"])
+        .run()
 }
 
 /// Golden vectors are written by the tests that own a format, when asked to.
 pub(crate) fn vectors(check: bool) -> Result<()> {
-    let mut step = Step::new("vectors", cargo())
-        .args(["test", "--workspace", "--test", "golden", "--quiet"]);
+    let mut step =
+        Step::new("vectors", cargo()).args(["test", "--workspace", "--test", "golden", "--quiet"]);
     if !check {
         step = step.env("FOGGARA_WRITE_VECTORS", "1");
     }
@@ -101,8 +166,12 @@ pub(crate) fn vectors(check: bool) -> Result<()> {
 fn deny() -> Result<()> {
     let found = Command::new(cargo()).args(["deny", "--version"]).output();
     if !found.is_ok_and(|out| out.status.success()) {
-        println!("NOT CHECKED: cargo-deny is not installed. Get it with `cargo install cargo-deny`.");
+        println!(
+            "NOT CHECKED: cargo-deny is not installed. Get it with `cargo install cargo-deny`."
+        );
         return Ok(());
     }
-    Step::new("deny", cargo()).args(["deny", "check", "bans", "licenses", "sources"]).run()
+    Step::new("deny", cargo())
+        .args(["deny", "check", "bans", "licenses", "sources"])
+        .run()
 }

@@ -29,7 +29,10 @@ impl Step {
     pub(crate) fn new(name: impl Into<String>, program: impl AsRef<OsStr>) -> Self {
         let mut command = Command::new(program);
         command.current_dir(root());
-        Self { name: name.into(), command }
+        Self {
+            name: name.into(),
+            command,
+        }
     }
 
     pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
@@ -56,7 +59,10 @@ impl Step {
     pub(crate) fn run(mut self) -> Result<()> {
         println!("==> {}", self.name);
         let start = Instant::now();
-        let status = self.command.status().wrap_err_with(|| format!("cannot start {}", self.name))?;
+        let status = self
+            .command
+            .status()
+            .wrap_err_with(|| format!("cannot start {}", self.name))?;
         if !status.success() {
             bail!("{} failed: {status}", self.name);
         }
@@ -69,7 +75,9 @@ impl Step {
 pub(crate) fn need_node() -> Result<()> {
     for tool in ["node", "npm"] {
         if Command::new(tool).arg("--version").output().is_err() {
-            bail!("{tool} is missing: install Node 20 or newer with npm, the real clients and anvil come from there");
+            bail!(
+                "{tool} is missing: install Node 20 or newer with npm, the real clients and anvil come from there"
+            );
         }
     }
     Ok(())
@@ -84,7 +92,10 @@ pub(crate) fn npm_install(dir: &str) -> Result<()> {
     if std::fs::read(&stamp).is_ok_and(|seen| seen == lock) {
         return Ok(());
     }
-    Step::new(format!("npm ci in {dir}"), "npm").dir(dir).args(["ci", "--no-audit", "--no-fund"]).run()?;
+    Step::new(format!("npm ci in {dir}"), "npm")
+        .dir(dir)
+        .args(["ci", "--no-audit", "--no-fund"])
+        .run()?;
     std::fs::write(stamp, lock)?;
     Ok(())
 }
@@ -95,7 +106,10 @@ pub(crate) fn anvil() -> Option<PathBuf> {
     let mut found: Vec<PathBuf> = std::fs::read_dir(packages)
         .ok()?
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with("anvil-")))
+        .filter(|path| {
+            path.file_name()
+                .is_some_and(|n| n.to_string_lossy().starts_with("anvil-"))
+        })
         .map(|path| path.join("bin/anvil"))
         .filter(|path| path.is_file())
         .collect();

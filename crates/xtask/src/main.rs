@@ -71,7 +71,11 @@ fn test(args: &[String], extra_env: &[(&str, &str)]) -> Result<()> {
     machine::npm_install("e2e")?;
     machine::npm_install("contracts")?;
     let everything = ["--workspace".to_owned()];
-    let selection = if args.is_empty() { everything.as_slice() } else { args };
+    let selection = if args.is_empty() {
+        everything.as_slice()
+    } else {
+        args
+    };
     let mut step = Step::new("test", cargo()).arg("test").args(selection);
     step = step.env("FOGGARA_E2E", root().join("e2e"));
     if let Some(anvil) = machine::anvil() {

@@ -36,7 +36,10 @@ pub(crate) fn tidy() -> Result<()> {
     let mut faults = Vec::new();
     layers(&mut faults)?;
     let readme = fs::read_to_string(root().join("README.md"))?;
-    for folder in ["precompiles".into(), "bin/foggara".into()].into_iter().chain(crates()?) {
+    for folder in ["precompiles".into(), "bin/foggara".into()]
+        .into_iter()
+        .chain(crates()?)
+    {
         let folder: String = folder;
         if !readme.contains(&format!("`{folder}`")) {
             faults.push(format!("README.md does not name {folder}"));
@@ -78,7 +81,9 @@ fn layers(faults: &mut Vec<String>) -> Result<()> {
             let normal = dependency["kind"].is_null();
             let other = dependency["name"].as_str().unwrap_or_default();
             if normal && rank.get(other).is_some_and(|other| other >= own) {
-                faults.push(format!("{name} must not depend on {other}: it stands above it"));
+                faults.push(format!(
+                    "{name} must not depend on {other}: it stands above it"
+                ));
             }
         }
     }
@@ -96,10 +101,17 @@ fn sources(dir: &Path, faults: &mut Vec<String>) -> Result<()> {
             continue;
         }
         let text = fs::read_to_string(&path)?;
-        let shown = path.strip_prefix(root()).unwrap_or(&path).display().to_string();
+        let shown = path
+            .strip_prefix(root())
+            .unwrap_or(&path)
+            .display()
+            .to_string();
         let is_tests = path.file_stem().is_some_and(|s| s == "tests")
             || path.components().any(|c| c.as_os_str() == "tests");
-        let lines = text.lines().take_while(|line| line.trim() != "#[cfg(test)]").count();
+        let lines = text
+            .lines()
+            .take_while(|line| line.trim() != "#[cfg(test)]")
+            .count();
         if lines > LINES_MAX && !is_tests {
             faults.push(format!("{shown} has {lines} lines without tests"));
         }
@@ -113,13 +125,22 @@ fn sources(dir: &Path, faults: &mut Vec<String>) -> Result<()> {
 
 /// A file is reached when its parent module names it.
 fn reached(path: &Path, shown: &str, faults: &mut Vec<String>) -> Result<()> {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let stem = path
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     if ["lib", "main", "mod"].contains(&stem.as_str()) {
         return Ok(());
     }
     let dir = path.parent().unwrap_or(path);
     let sibling = dir.with_extension("rs");
-    let parents = [dir.join("lib.rs"), dir.join("main.rs"), dir.join("mod.rs"), sibling];
+    let parents = [
+        dir.join("lib.rs"),
+        dir.join("main.rs"),
+        dir.join("mod.rs"),
+        sibling,
+    ];
     for parent in parents.iter().filter(|p| p.is_file()) {
         let text = fs::read_to_string(parent)?;
         if text.contains(&format!("mod {stem};")) || text.contains(&format!("mod {stem} ")) {

@@ -13,6 +13,7 @@ mod params;
 mod reader;
 mod server;
 mod status;
+mod tracer;
 
 pub use api::{node_module, node_module_with};
 pub use context::Context;

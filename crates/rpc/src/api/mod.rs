@@ -12,6 +12,7 @@ mod rollup;
 mod send;
 mod state;
 mod subscribe;
+mod trace;
 mod transactions;
 mod txpool;
 
@@ -74,6 +75,7 @@ pub fn node_module_with(
     send::register(&mut registry)?;
     state::register(&mut registry)?;
     subscribe::register(&mut registry)?;
+    trace::register(&mut registry)?;
     transactions::register(&mut registry)?;
     txpool::register(&mut registry)?;
     let mut module = registry.0;

@@ -18,11 +18,16 @@ impl Node {
         self.store().heads()
     }
 
+    /// Number of the first block.
+    pub(crate) fn genesis(&self) -> u64 {
+        self.context.spec.genesis.number
+    }
+
     /// The number that a tag names; it may lie beyond the head.
     pub(crate) fn number_of(&self, tag: BlockTag) -> u64 {
         let heads = self.heads();
         match tag {
-            BlockTag::Earliest => self.context.spec.genesis.number,
+            BlockTag::Earliest => self.genesis(),
             BlockTag::Finalized => heads.finalized.number,
             BlockTag::Safe => heads.safe.number,
             BlockTag::Latest | BlockTag::Pending => heads.unsafe_.number,

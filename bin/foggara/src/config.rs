@@ -157,7 +157,13 @@ impl Default for NodeConfig {
 
 impl Default for RpcConfig {
     fn default() -> Self {
-        Self { addr: [127, 0, 0, 1].into(), port: 8545, cors: None, hosts: vec![], api: vec![] }
+        Self {
+            addr: [127, 0, 0, 1].into(),
+            port: 8545,
+            cors: None,
+            hosts: vec![],
+            api: vec![],
+        }
     }
 }
 
@@ -175,19 +181,29 @@ impl Default for L1Config {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { format: "human".into(), filter: "warn".into() }
+        Self {
+            format: "human".into(),
+            filter: "warn".into(),
+        }
     }
 }
 
 impl Default for BatcherConfig {
     fn default() -> Self {
-        Self { da: "auto".into(), max_channel_age: 1, key: None }
+        Self {
+            da: "auto".into(),
+            max_channel_age: 1,
+            key: None,
+        }
     }
 }
 
 impl Default for SequencerConfig {
     fn default() -> Self {
-        Self { self_check: true, l1_confs: 0 }
+        Self {
+            self_check: true,
+            l1_confs: 0,
+        }
     }
 }
 
@@ -207,11 +223,19 @@ impl NodeConfig {
         if let Some(path) = config_file(flags)? {
             figment = figment.merge(Toml::file_exact(path));
         }
-        let env = Env::prefixed(ENV_PREFIX)
-            .ignore(&ENV_IGNORED)
-            .map(|key| key.as_str().to_ascii_lowercase().replace("__", ".").replace('_', "-").into());
-        figment = figment.merge(env).merge(Serialized::defaults(flags.to_dict()));
-        figment.extract().map_err(|error| eyre!("configuration: {}", explain::sentence(error)))
+        let env = Env::prefixed(ENV_PREFIX).ignore(&ENV_IGNORED).map(|key| {
+            key.as_str()
+                .to_ascii_lowercase()
+                .replace("__", ".")
+                .replace('_', "-")
+                .into()
+        });
+        figment = figment
+            .merge(env)
+            .merge(Serialized::defaults(flags.to_dict()));
+        figment
+            .extract()
+            .map_err(|error| eyre!("configuration: {}", explain::sentence(error)))
     }
 
     /// Folder of the state for a role, and the guard that removes a throw-away one.
@@ -223,7 +247,9 @@ impl NodeConfig {
             Some(dir) => Ok(dir.clone()),
             None => dirs::data_dir()
                 .map(|dir| dir.join("foggara").join(role))
-                .ok_or_else(|| eyre!("no data folder is known for this user: give one with --data DIR")),
+                .ok_or_else(|| {
+                    eyre!("no data folder is known for this user: give one with --data DIR")
+                }),
         }
     }
 }
@@ -231,10 +257,16 @@ impl NodeConfig {
 fn config_file(flags: &NodeFlags) -> Result<Option<PathBuf>> {
     if let Some(path) = &flags.config {
         if !path.is_file() {
-            return Err(eyre!("configuration file {} does not exist", path.display()));
+            return Err(eyre!(
+                "configuration file {} does not exist",
+                path.display()
+            ));
         }
         return Ok(Some(path.clone()));
     }
     let beside = flags.data.as_ref().map(|dir| dir.join("foggara.toml"));
-    Ok([Some(Path::new("foggara.toml").to_owned()), beside].into_iter().flatten().find(|p| p.is_file()))
+    Ok([Some(Path::new("foggara.toml").to_owned()), beside]
+        .into_iter()
+        .flatten()
+        .find(|p| p.is_file()))
 }

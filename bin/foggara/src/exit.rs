@@ -27,7 +27,9 @@ pub(crate) struct Interrupted;
 
 /// Says what went wrong in one sentence and turns it into an exit code.
 pub(crate) fn code(outcome: eyre::Result<()>) -> ExitCode {
-    let Err(report) = outcome else { return ExitCode::SUCCESS };
+    let Err(report) = outcome else {
+        return ExitCode::SUCCESS;
+    };
     eprintln!("error: {report:#}");
     let code = match report.downcast_ref::<LaunchError>() {
         Some(LaunchError::Config(_)) => USAGE,

@@ -41,13 +41,28 @@ pub(crate) struct NodeFlags {
     #[arg(long = "rpc.port", value_name = "N", help_heading = "RPC")]
     pub(crate) rpc_port: Option<u16>,
     /// Allowed origins, separated by commas [default: * in dev, none elsewhere]
-    #[arg(long = "rpc.cors", value_name = "LIST", value_delimiter = ',', help_heading = "RPC")]
+    #[arg(
+        long = "rpc.cors",
+        value_name = "LIST",
+        value_delimiter = ',',
+        help_heading = "RPC"
+    )]
     pub(crate) rpc_cors: Option<Vec<String>>,
     /// Host names accepted beside the loopback ones, separated by commas
-    #[arg(long = "rpc.hosts", value_name = "LIST", value_delimiter = ',', help_heading = "RPC")]
+    #[arg(
+        long = "rpc.hosts",
+        value_name = "LIST",
+        value_delimiter = ',',
+        help_heading = "RPC"
+    )]
     pub(crate) rpc_hosts: Option<Vec<String>>,
     /// Namespaces beside the default ones, separated by commas
-    #[arg(long = "rpc.api", value_name = "LIST", value_delimiter = ',', help_heading = "RPC")]
+    #[arg(
+        long = "rpc.api",
+        value_name = "LIST",
+        value_delimiter = ',',
+        help_heading = "RPC"
+    )]
     pub(crate) rpc_api: Option<Vec<String>>,
     /// Operator port [default: RPC port + 1000]
     #[arg(long = "admin.port", value_name = "N", help_heading = "RPC")]
@@ -70,22 +85,46 @@ pub(crate) struct NodeFlags {
     pub(crate) l1_block_time: Option<String>,
 
     /// Where batches go: auto, blobs or calldata [default: auto]
-    #[arg(long = "batcher.da", value_name = "KIND", help_heading = "Batcher and sequencer")]
+    #[arg(
+        long = "batcher.da",
+        value_name = "KIND",
+        help_heading = "Batcher and sequencer"
+    )]
     pub(crate) batcher_da: Option<String>,
     /// L1 blocks for which a channel stays open at most [default: 1]
-    #[arg(long = "batcher.max-channel-age", value_name = "N", help_heading = "Batcher and sequencer")]
+    #[arg(
+        long = "batcher.max-channel-age",
+        value_name = "N",
+        help_heading = "Batcher and sequencer"
+    )]
     pub(crate) batcher_max_channel_age: Option<u64>,
     /// The batcher's key: env:NAME or file:PATH
-    #[arg(long = "batcher.key", value_name = "SECRET", help_heading = "Batcher and sequencer")]
+    #[arg(
+        long = "batcher.key",
+        value_name = "SECRET",
+        help_heading = "Batcher and sequencer"
+    )]
     pub(crate) batcher_key: Option<String>,
     /// Execute every block a second time before it is committed [default: true]
-    #[arg(long = "sequencer.self-check", value_name = "BOOL", help_heading = "Batcher and sequencer")]
+    #[arg(
+        long = "sequencer.self-check",
+        value_name = "BOOL",
+        help_heading = "Batcher and sequencer"
+    )]
     pub(crate) sequencer_self_check: Option<bool>,
     /// L1 blocks on top of an origin before it is taken [default: 0]
-    #[arg(long = "sequencer.l1-confs", value_name = "N", help_heading = "Batcher and sequencer")]
+    #[arg(
+        long = "sequencer.l1-confs",
+        value_name = "N",
+        help_heading = "Batcher and sequencer"
+    )]
     pub(crate) sequencer_l1_confs: Option<u64>,
     /// What covers a returned hash: disk, or memory (survives nothing) [default: disk]
-    #[arg(long = "pool.ack", value_name = "KIND", help_heading = "Batcher and sequencer")]
+    #[arg(
+        long = "pool.ack",
+        value_name = "KIND",
+        help_heading = "Batcher and sequencer"
+    )]
     pub(crate) pool_ack: Option<String>,
 
     /// Log format: human or json [default: human]
@@ -107,7 +146,8 @@ impl NodeFlags {
         };
         let text = |value: &Option<String>| value.clone().map(Value::from);
         let list = |value: &Option<Vec<String>>| value.clone().map(Value::from);
-        let path = |value: &Option<PathBuf>| value.as_ref().map(|p| Value::from(p.display().to_string()));
+        let path =
+            |value: &Option<PathBuf>| value.as_ref().map(|p| Value::from(p.display().to_string()));
         let url = |value: &Option<Url>| value.as_ref().map(|u| Value::from(u.to_string()));
         set("data", path(&self.data));
         set("tmp", self.tmp.then(|| Value::from(true)));
@@ -116,7 +156,10 @@ impl NodeFlags {
         set("block-time", text(&self.block_time));
         set("rollup", path(&self.rollup));
         set("genesis", path(&self.genesis));
-        set("rpc.addr", self.rpc_addr.map(|ip| Value::from(ip.to_string())));
+        set(
+            "rpc.addr",
+            self.rpc_addr.map(|ip| Value::from(ip.to_string())),
+        );
         set("rpc.port", self.rpc_port.map(Value::from));
         set("rpc.cors", list(&self.rpc_cors));
         set("rpc.hosts", list(&self.rpc_hosts));
@@ -128,10 +171,19 @@ impl NodeFlags {
         set("l1.finality", text(&self.l1_finality));
         set("l1.block-time", text(&self.l1_block_time));
         set("batcher.da", text(&self.batcher_da));
-        set("batcher.max-channel-age", self.batcher_max_channel_age.map(Value::from));
+        set(
+            "batcher.max-channel-age",
+            self.batcher_max_channel_age.map(Value::from),
+        );
         set("batcher.key", text(&self.batcher_key));
-        set("sequencer.self-check", self.sequencer_self_check.map(Value::from));
-        set("sequencer.l1-confs", self.sequencer_l1_confs.map(Value::from));
+        set(
+            "sequencer.self-check",
+            self.sequencer_self_check.map(Value::from),
+        );
+        set(
+            "sequencer.l1-confs",
+            self.sequencer_l1_confs.map(Value::from),
+        );
         set("pool.ack", text(&self.pool_ack));
         set("log.format", text(&self.log_format));
         set("log.filter", text(&self.log_filter));
@@ -144,7 +196,9 @@ fn insert(dict: &mut Dict, path: &str, value: Value) {
         dict.insert(path.to_owned(), value);
         return;
     };
-    let entry = dict.entry(head.to_owned()).or_insert_with(|| Value::from(Dict::new()));
+    let entry = dict
+        .entry(head.to_owned())
+        .or_insert_with(|| Value::from(Dict::new()));
     if let Value::Dict(_, inner) = entry {
         insert(inner, tail, value);
     }

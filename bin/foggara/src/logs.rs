@@ -12,11 +12,19 @@ pub(crate) fn init(config: &LogConfig) -> eyre::Result<()> {
     let filter = EnvFilter::try_new(&config.filter)
         .map_err(|error| Usage(format!("log.filter {:?}: {error}", config.filter)))?;
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
+    let builder = fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colour);
     match config.format.as_str() {
         "human" => builder.init(),
         "json" => builder.json().init(),
-        other => return Err(Usage(format!("log.format is {other:?}, allowed are human and json")).into()),
+        other => {
+            return Err(Usage(format!(
+                "log.format is {other:?}, allowed are human and json"
+            ))
+            .into());
+        }
     }
     Ok(())
 }

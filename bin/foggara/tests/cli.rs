@@ -49,25 +49,46 @@ fn help_names_what_scripts_rely_on() {
     let top = run(&mut foggara(["--help"]));
     assert_eq!(top.code, Some(0));
     for command in ["dev", "sequencer", "replica", "inspect"] {
-        assert!(top.out.contains(&format!("\n  {command} ")), "{command}: {}", top.out);
+        assert!(
+            top.out.contains(&format!("\n  {command} ")),
+            "{command}: {}",
+            top.out
+        );
     }
     let flags = [
-        "--data", "--tmp", "--rpc.addr", "--rpc.port", "--chain-id", "--block-time", "--l1",
-        "--l1.beacon", "--l1.port", "--l1.finality", "--rollup", "--genesis", "--batcher.da",
+        "--data",
+        "--tmp",
+        "--rpc.addr",
+        "--rpc.port",
+        "--chain-id",
+        "--block-time",
+        "--l1",
+        "--l1.beacon",
+        "--l1.port",
+        "--l1.finality",
+        "--rollup",
+        "--genesis",
+        "--batcher.da",
     ];
     for command in ["dev", "sequencer", "replica"] {
         let help = run(&mut foggara([command, "--help"]));
         assert_eq!(help.code, Some(0));
         for flag in flags {
-            assert!(help.out.contains(&format!("{flag} ")) || help.out.contains(&format!("{flag}\n")),
-                "{command} {flag}: {}", help.out);
+            assert!(
+                help.out.contains(&format!("{flag} ")) || help.out.contains(&format!("{flag}\n")),
+                "{command} {flag}: {}",
+                help.out
+            );
         }
     }
     for what in ["batch", "frame", "channel"] {
         assert_eq!(run(&mut foggara(["inspect", what, "--help"])).code, Some(0));
     }
     let version = run(&mut foggara(["--version"]));
-    assert_eq!(version.out.trim(), concat!("foggara ", env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        version.out.trim(),
+        concat!("foggara ", env!("CARGO_PKG_VERSION"))
+    );
     assert_eq!(run(&mut foggara::<&str>([])).code, Some(2));
 }
 
@@ -79,13 +100,25 @@ fn a_wrong_word_is_answered_by_the_right_one() {
     let at = folder();
     let file = at.path().join("foggara.toml");
     for (text, words) in [
-        ("[rpc]\nprot = 1\n", &["rpc.prot", "did you mean", "rpc.port"][..]),
+        (
+            "[rpc]\nprot = 1\n",
+            &["rpc.prot", "did you mean", "rpc.port"][..],
+        ),
         ("chain_id = 5\n", &["chain_id", "did you mean", "chain-id"]),
-        ("[bachter]\nda = 'auto'\n", &["bachter", "did you mean", "batcher"]),
-        ("[rpc]\nport = 'many'\n", &["rpc.port", "foggara.toml"]),
+        (
+            "[bachter]\nda = 'auto'\n",
+            &["bachter", "did you mean", "batcher"],
+        ),
+        (
+            "[batcher]\nmax-channel-age = 'long'\n",
+            &["batcher.max-channel-age", "foggara.toml"],
+        ),
         ("block-time = '1 fortnight'\n", &["block-time"]),
         ("block-time = '1500ms'\n", &["block-time", "whole seconds"]),
-        ("[batcher]\nda = 'pigeon'\n", &["batcher.da", "auto, blobs and calldata"]),
+        (
+            "[batcher]\nda = 'pigeon'\n",
+            &["batcher.da", "auto, blobs and calldata"],
+        ),
         ("[l1]\nfinality = 'soon'\n", &["l1.finality", "soon"]),
         ("rpc = [", &["foggara.toml"]),
     ] {
@@ -96,7 +129,10 @@ fn a_wrong_word_is_answered_by_the_right_one() {
     dev(&["--tmp", "--config", "/nowhere/foggara.toml"]).refuses(2, &["/nowhere/foggara.toml"]);
 
     let env = |name: &str, value: &str| run(foggara(["dev", "--tmp"]).env(name, value));
-    env("FOGGARA_RPC__PROT", "1").refuses(2, &["FOGGARA_RPC__PROT", "did you mean", "FOGGARA_RPC__PORT"]);
+    env("FOGGARA_RPC__PROT", "1").refuses(
+        2,
+        &["FOGGARA_RPC__PROT", "did you mean", "FOGGARA_RPC__PORT"],
+    );
     env("FOGGARA_RPC__PORT", "x").refuses(2, &["FOGGARA_RPC__PORT"]);
     env("FOGGARA_LOG__FORMAT", "xml").refuses(2, &["log.format", "human and json"]);
     dev(&["--tmp", "--data", "/tmp/x"]).refuses(2, &["--tmp", "--data"]);
@@ -123,10 +159,23 @@ async fn the_nearest_setting_wins() {
         .env("FOGGARA_FIXTURES", "/nowhere");
     let mut node = Node::spawn_on(command, ports[2], ports[4]);
     node.ready().await;
-    assert_eq!(node.rpc.get::<U64>("eth_chainId", json!([])).await, U64::from(777));
-    assert_eq!(node.l1.get::<U64>("eth_chainId", json!([])).await, U64::from(900));
+    assert_eq!(
+        node.rpc.get::<U64>("eth_chainId", json!([])).await,
+        U64::from(777)
+    );
+    assert_eq!(
+        node.l1.get::<U64>("eth_chainId", json!([])).await,
+        U64::from(900)
+    );
     let out = node.stop("INT");
-    let dir = out.split_once("state ").unwrap().1.split_once(" (removed").unwrap().0.to_owned();
+    let dir = out
+        .split_once("state ")
+        .unwrap()
+        .1
+        .split_once(" (removed")
+        .unwrap()
+        .0
+        .to_owned();
     assert!(!Path::new(&dir).exists(), "{dir} is still there");
 }
 
@@ -135,7 +184,16 @@ fn a_used_port_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let free = free_port().to_string();
-    let start = |rpc: &str, l1: &str| run(&mut foggara(["dev", "--tmp", "--rpc.port", rpc, "--l1.port", l1]));
+    let start = |rpc: &str, l1: &str| {
+        run(&mut foggara([
+            "dev",
+            "--tmp",
+            "--rpc.port",
+            rpc,
+            "--l1.port",
+            l1,
+        ]))
+    };
     start(&port, &free).refuses(6, &["--rpc.port", &port]);
     start(&free, &port).refuses(6, &["--l1.port", &port]);
 }
@@ -168,7 +226,8 @@ async fn a_folder_of_another_release_or_a_damaged_one_is_refused() {
     let schema = |version: u32| {
         let db = Mdbx::open(&data.path().join("l2/db"), MDBX_SIZE_MAX).unwrap();
         let mut tx = db.write().unwrap();
-        tx.put(Table::Metadata, b"store.schema", &version.to_be_bytes()).unwrap();
+        tx.put(Table::Metadata, b"store.schema", &version.to_be_bytes())
+            .unwrap();
         tx.put(Table::Metadata, b"store.release", b"9.8.7").unwrap();
         tx.commit().unwrap();
     };
@@ -190,13 +249,21 @@ async fn a_folder_of_another_release_or_a_damaged_one_is_refused() {
 #[tokio::test]
 async fn chain_files_that_are_wrong_are_named() {
     let data = stopped_chain().await;
-    let (rollup, genesis) = (data.path().join("rollup.json"), data.path().join("genesis.json"));
+    let (rollup, genesis) = (
+        data.path().join("rollup.json"),
+        data.path().join("genesis.json"),
+    );
     let at = folder();
     let bad = at.path().join("rollup.json");
     let path = arg(&bad);
     let with = |text: &str, words: &[&str]| {
         fs::write(&bad, text).unwrap();
-        let l1 = ["--l1", "http://127.0.0.1:1", "--data", at.path().to_str().unwrap()];
+        let l1 = [
+            "--l1",
+            "http://127.0.0.1:1",
+            "--data",
+            at.path().to_str().unwrap(),
+        ];
         replica(&[&["--rollup", &path][..], &l1].concat()).refuses(2, words);
     };
     let good = fs::read_to_string(&rollup).unwrap();
@@ -209,7 +276,10 @@ async fn chain_files_that_are_wrong_are_named() {
     with("{", &["rollup.json"]);
     with("{}", &["rollup.json", "missing field"]);
     with(&good[..good.len() / 2], &["rollup.json"]);
-    with(&change("block_time", json!("one")), &["rollup.json", "block_time", "line"][..2].as_ref());
+    with(
+        &change("block_time", json!("one")),
+        &["rollup.json", "\"one\"", "line 1"],
+    );
     // Good, but no genesis.json lies beside it.
     with(&good, &["genesis.json"]);
     fs::copy(&genesis, at.path().join("genesis.json")).unwrap();
@@ -218,8 +288,13 @@ async fn chain_files_that_are_wrong_are_named() {
     with(&change("isthmus_time", json!(7)), &["isthmus"]);
     fs::write(at.path().join("genesis.json"), "[]").unwrap();
     with(&good, &["genesis.json"]);
-    replica(&["--rollup", "/nowhere/rollup.json", "--l1", "http://127.0.0.1:1"])
-        .refuses(2, &["/nowhere/rollup.json"]);
+    replica(&[
+        "--rollup",
+        "/nowhere/rollup.json",
+        "--l1",
+        "http://127.0.0.1:1",
+    ])
+    .refuses(2, &["/nowhere/rollup.json"]);
 }
 
 #[test]
@@ -234,17 +309,32 @@ fn what_is_missing_is_named() {
 async fn a_missing_or_wrong_l1_is_named() {
     let (data, other) = (folder(), folder());
     let first = Node::dev(data.path()).await;
+    // Two development L1s begun in one second have one genesis.
+    sleep(Duration::from_millis(1_100)).await;
     let second = Node::dev(other.path()).await;
     let rollup = arg(data.path().join("rollup.json"));
     let at = folder();
-    let replica = |l1: &str| replica(&["--rollup", &rollup, "--data", at.path().to_str().unwrap(), "--l1", l1]);
+    let replica = |l1: &str| {
+        replica(&[
+            "--rollup",
+            &rollup,
+            "--data",
+            at.path().to_str().unwrap(),
+            "--l1",
+            l1,
+        ])
+    };
 
     replica_needs_l1(&rollup);
-    let nobody = format!("http://127.0.0.1:{}", free_port());
-    let said = replica(&nobody);
-    said.refuses(4, &[&nobody]);
-    println!("an L1 that does not answer is reported after {:?}", said.took);
-    dev(&["--tmp", "--l1", &nobody]).refuses(4, &[&nobody]);
+    let nobody = format!("127.0.0.1:{}", free_port());
+    let said = replica(&format!("http://{nobody}"));
+    said.refuses(4, &[&nobody, "--l1"]);
+    println!(
+        "an L1 that does not answer is reported after {:?}",
+        said.took
+    );
+    dev(&["--tmp", "--l1", &format!("http://{nobody}")]).refuses(4, &[&nobody]);
+    replica("ftp://127.0.0.1").refuses(2, &["ftp"]);
     // Accepts connections and says nothing that makes sense.
     replica(&format!("{}/nothing/here", first.l1.url)).refuses(4, &[]);
     // The L2 itself has another chain id; the other node's L1 has another genesis.
@@ -276,10 +366,17 @@ async fn a_signal_flushes_and_loses_nothing() {
         let before = Instant::now();
         let out = node.stop(signal);
         println!("SIG{signal}: ended after {:?}", before.elapsed());
-        assert!(out.contains(data.path().to_str().unwrap()) && out.contains("stopped"), "{out}");
+        assert!(
+            out.contains(data.path().to_str().unwrap()) && out.contains("stopped"),
+            "{out}"
+        );
     }
     let node = Node::dev(data.path()).await;
-    let found = node.rpc.each("eth_getTransactionByHash", &accepted).await.unwrap();
+    let found = node
+        .rpc
+        .each("eth_getTransactionByHash", &accepted)
+        .await
+        .unwrap();
     assert!(found.iter().all(|tx| !tx.is_null()), "{found:?}");
     for hash in accepted {
         assert_eq!(node.rpc.receipt(hash).await["status"], "0x1");
@@ -290,9 +387,13 @@ async fn a_signal_flushes_and_loses_nothing() {
 async fn payloads(l1: &Rpc, inbox: Address) -> Vec<Bytes> {
     let mut found = Vec::new();
     for number in 0..=l1.number("latest").await {
-        let block: Value = l1.get("eth_getBlockByNumber", json!([U64::from(number), true])).await;
+        let block: Value = l1
+            .get("eth_getBlockByNumber", json!([U64::from(number), true]))
+            .await;
         for tx in block["transactions"].as_array().unwrap() {
-            if serde_json::from_value(tx["to"].clone()).is_ok_and(|to: Option<Address>| to == Some(inbox)) {
+            if serde_json::from_value(tx["to"].clone())
+                .is_ok_and(|to: Option<Address>| to == Some(inbox))
+            {
                 found.push(serde_json::from_value(tx["input"].clone()).unwrap());
             }
         }
@@ -303,11 +404,20 @@ async fn payloads(l1: &Rpc, inbox: Address) -> Vec<Bytes> {
 #[tokio::test]
 async fn inspect_shows_what_stands_on_l1() {
     let data = folder();
-    let mut node = Node::spawn(["dev", "--data", &arg(data.path()), "--batcher.da", "calldata"]);
+    let mut node = Node::spawn([
+        "dev",
+        "--data",
+        &arg(data.path()),
+        "--batcher.da",
+        "calldata",
+    ]);
     node.ready().await;
     let mut account = funded(&node.rpc, 1, ether(10)).await.remove(0);
     let chain_id: U64 = node.rpc.get("eth_chainId", json!([])).await;
-    let raw = account.sign(chain_id.to(), &transfer(Address::repeat_byte(9), U256::from(12_345)));
+    let raw = account.sign(
+        chain_id.to(),
+        &transfer(Address::repeat_byte(9), U256::from(12_345)),
+    );
     let hash = node.rpc.send(&raw).await.unwrap();
     let number = quantity(&node.rpc.receipt(hash).await["blockNumber"]);
     node.rpc.reach("safe", number).await;
@@ -318,7 +428,9 @@ async fn inspect_shows_what_stands_on_l1() {
     node.stop("TERM");
 
     let inspect = |what: &str, args: &[String]| -> Said {
-        run(foggara(["inspect", what]).args(args).args(["--rollup", &rollup_file]))
+        run(foggara(["inspect", what])
+            .args(args)
+            .args(["--rollup", &rollup_file]))
     };
     let json = |said: Said| -> Value {
         assert_eq!(said.code, Some(0), "{said:#?}");
@@ -347,22 +459,35 @@ async fn inspect_shows_what_stands_on_l1() {
     }
     let of = |parts: &[Bytes]| parts.iter().map(hex::encode_prefixed).collect::<Vec<_>>();
     let shown = |value: &Value| value.to_string().contains(&text);
-    let holder = channels.iter().find(|parts| shown(&json(inspect("channel", &of(parts))))).unwrap();
+    let holder = channels
+        .iter()
+        .find(|parts| shown(&json(inspect("channel", &of(parts)))))
+        .unwrap();
     let channel = json(inspect("channel", &of(holder)));
     assert_eq!(channel["ended"], "complete");
     assert_eq!(channel["error"], Value::Null);
     let batches = channel["batches"].as_array().unwrap();
-    let blocks = batches.iter().flat_map(|batch| batch["blocks"].as_array().unwrap());
-    let time = blocks.filter(|block| shown(block)).map(|block| block["timestamp"].as_u64());
+    let blocks = batches
+        .iter()
+        .flat_map(|batch| batch["blocks"].as_array().unwrap());
+    let time = blocks
+        .filter(|block| shown(block))
+        .map(|block| block["timestamp"].as_u64());
     assert_eq!(
         time.collect::<Vec<_>>(),
         [Some(rollup.genesis.l2_time + number * rollup.block_time)]
     );
 
     // The same without the payloads' wrapping, and its batches by themselves.
-    let frames: Vec<_> = holder.iter().flat_map(|part| decode_payload(part).unwrap()).collect();
+    let frames: Vec<_> = holder
+        .iter()
+        .flat_map(|part| decode_payload(part).unwrap())
+        .collect();
     let bytes = join_frames(&frames).unwrap();
-    assert_eq!(json(inspect("channel", &[hex::encode_prefixed(&bytes)])), channel);
+    assert_eq!(
+        json(inspect("channel", &[hex::encode_prefixed(&bytes)])),
+        channel
+    );
     let mut content = &inflate(&bytes, 1 << 30).bytes[..];
     let mut shown_alone = Vec::new();
     while !content.is_empty() {
@@ -380,18 +505,32 @@ fn refuses_garbage(channel: &[u8]) {
     let inspect = |what: &str, bytes: &str| run(&mut foggara(["inspect", what, bytes]));
     let cut = hex::encode_prefixed(&channel[..channel.len() / 2]);
     for what in ["frame", "batch", "channel"] {
-        for bytes in ["0x", "0x00", "0xzz", "0x123", "0xffffffff", "/nowhere", &cut] {
+        for bytes in [
+            "0x",
+            "0x00",
+            "0xzz",
+            "0x123",
+            "0xffffffff",
+            "/nowhere",
+            &cut,
+        ] {
             let said = inspect(what, bytes);
             let ended = said.code;
             if ended == Some(0) {
                 // A channel's error stands in its description: what came before it is worth seeing.
                 let json: Value = serde_json::from_str(&said.out).unwrap();
                 assert_eq!(what, "channel", "{bytes}: {said:#?}");
-                assert!(json["ended"] == "error" || json["error"] != Value::Null, "{bytes}: {json}");
+                assert!(
+                    json["ended"] == "error" || json["error"] != Value::Null,
+                    "{bytes}: {json}"
+                );
                 continue;
             }
             assert!(matches!(ended, Some(1 | 2)), "{what} {bytes}: {said:#?}");
-            assert!(said.err.starts_with("error: ") && said.out.is_empty(), "{said:#?}");
+            assert!(
+                said.err.starts_with("error: ") && said.out.is_empty(),
+                "{said:#?}"
+            );
             assert!(!said.err.contains("panicked"), "{said:#?}");
         }
     }
@@ -402,7 +541,12 @@ fn memory(pid: u32) -> (u64, u64) {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let of = |name: &str| -> u64 {
         let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+        line.split_whitespace()
+            .nth(1)
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            / 1024
     };
     (of("VmRSS:"), of("RssAnon:"))
 }
@@ -416,7 +560,11 @@ async fn dev_is_safe_in_five_seconds() {
     let mut after = [Duration::ZERO; 2];
     for (took, tag) in after.iter_mut().zip(["latest", "safe"]) {
         while node.rpc.number(tag).await == 0 {
-            assert!(start.elapsed() < common::START, "no {tag} block\n{}", node.said());
+            assert!(
+                start.elapsed() < common::START,
+                "no {tag} block\n{}",
+                node.said()
+            );
             sleep(Duration::from_millis(5)).await;
         }
         *took = start.elapsed();

@@ -24,11 +24,16 @@ async fn passes(file: &str) {
         .env("FOGGARA_RPC", &node.rpc.url)
         .env("FOGGARA_L1_RPC", &node.l1.url)
         .env("TMPDIR", home.path());
-    let said = tokio::task::spawn_blocking(move || run_within(&mut command, LIMIT)).await.unwrap();
+    let said = tokio::task::spawn_blocking(move || run_within(&mut command, LIMIT))
+        .await
+        .unwrap();
     println!("{}", said.out);
     node.assert_alive();
     assert_eq!(said.code, Some(0), "{file}\n{}\n{}", said.out, said.err);
-    let skipped = said.out.lines().any(|line| line.contains("skipped") && !line.ends_with(" 0"));
+    let skipped = said
+        .out
+        .lines()
+        .any(|line| line.contains("skipped") && !line.ends_with(" 0"));
     assert!(!skipped, "{file} left something out\n{}", said.out);
     node.stop("TERM");
 }

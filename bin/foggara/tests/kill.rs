@@ -75,7 +75,10 @@ impl Book {
 
     fn without_receipt(&self, max: usize) -> Vec<B256> {
         let all = self.returned.iter().rev().flatten();
-        all.filter(|hash| !self.receipts.contains_key(*hash)).take(max).copied().collect()
+        all.filter(|hash| !self.receipts.contains_key(*hash))
+            .take(max)
+            .copied()
+            .collect()
     }
 
     fn count(&self) -> usize {
@@ -117,7 +120,10 @@ async fn watch(rpc: Rpc, book: Arc<Mutex<Book>>, dead: Arc<AtomicBool>) {
     while !dead.load(Ordering::Relaxed) {
         if let Ok(number) = rpc.call::<U64>("eth_blockNumber", json!([])).await {
             let mut book = book.lock().unwrap();
-            assert!(number.to::<u64>() >= book.latest, "the head went back while running");
+            assert!(
+                number.to::<u64>() >= book.latest,
+                "the head went back while running"
+            );
             book.latest = number.to();
         }
         let asked = book.lock().unwrap().without_receipt(400);
@@ -142,18 +148,39 @@ struct Fate {
 /// Nothing that clients were told is untrue.
 async fn verify(rpc: &Rpc, book: &mut Book, rounds: usize) -> Fate {
     let latest: U64 = rpc.get("eth_blockNumber", json!([])).await;
-    assert!(latest.to::<u64>() >= book.latest, "head {latest} below {} seen before", book.latest);
+    assert!(
+        latest.to::<u64>() >= book.latest,
+        "head {latest} below {} seen before",
+        book.latest
+    );
     book.latest = latest.to();
 
-    let mut hashes: Vec<_> = book.returned.iter().rev().take(rounds).flatten().copied().collect();
+    let mut hashes: Vec<_> = book
+        .returned
+        .iter()
+        .rev()
+        .take(rounds)
+        .flatten()
+        .copied()
+        .collect();
     let known: std::collections::HashSet<_> = hashes.iter().copied().collect();
-    hashes.extend(book.without_receipt(usize::MAX).iter().filter(|hash| !known.contains(*hash)));
-    let answers = rpc.each("eth_getTransactionReceipt", &hashes).await.unwrap();
+    hashes.extend(
+        book.without_receipt(usize::MAX)
+            .iter()
+            .filter(|hash| !known.contains(*hash)),
+    );
+    let answers = rpc
+        .each("eth_getTransactionReceipt", &hashes)
+        .await
+        .unwrap();
     let mut fate = Fate::default();
     let mut rest = Vec::new();
     for (hash, answer) in hashes.into_iter().zip(answers) {
         if answer.is_null() {
-            assert!(!book.receipts.contains_key(&hash), "the receipt of {hash} is gone");
+            assert!(
+                !book.receipts.contains_key(&hash),
+                "the receipt of {hash} is gone"
+            );
             rest.push(hash);
         } else {
             book.learn(hash, &answer);
@@ -168,7 +195,10 @@ async fn verify(rpc: &Rpc, book: &mut Book, rounds: usize) -> Fate {
         }
         let status: Value = rpc.get("rollup_txStatus", json!([hash])).await;
         let reason = status["dropped"]["reason"].as_str().unwrap_or_default();
-        assert!(status["level"] == "dropped" && !reason.is_empty(), "{hash} is lost: {status}");
+        assert!(
+            status["level"] == "dropped" && !reason.is_empty(),
+            "{hash} is lost: {status}"
+        );
         fate.dropped += 1;
     }
     fate
@@ -214,10 +244,21 @@ async fn nothing_that_was_said_becomes_untrue() {
         let part = accounts.len().div_ceil(WORKERS);
         let workers: Vec<_> = accounts
             .chunks(part)
-            .map(|part| send(node.rpc.clone(), chain_id.to(), part.to_vec(), Arc::clone(&book)))
+            .map(|part| {
+                send(
+                    node.rpc.clone(),
+                    chain_id.to(),
+                    part.to_vec(),
+                    Arc::clone(&book),
+                )
+            })
             .map(tokio::spawn)
             .collect();
-        let watcher = tokio::spawn(watch(node.rpc.clone(), Arc::clone(&book), Arc::clone(&dead)));
+        let watcher = tokio::spawn(watch(
+            node.rpc.clone(),
+            Arc::clone(&book),
+            Arc::clone(&dead),
+        ));
         let load = Instant::now();
         sleep(Duration::from_millis(rng.random_range(100..LOAD_MS_MAX))).await;
         node.kill();
@@ -239,7 +280,11 @@ async fn nothing_that_was_said_becomes_untrue() {
         for account in &mut accounts {
             // What was accepted without an answer counts too, so it may be more.
             let nonce = pending_nonce(&node.rpc, account.address()).await;
-            assert!(nonce >= account.nonce, "nonce {nonce} after {} were accepted", account.nonce);
+            assert!(
+                nonce >= account.nonce,
+                "nonce {nonce} after {} were accepted",
+                account.nonce
+            );
             account.nonce = nonce;
         }
         println!(
@@ -256,7 +301,10 @@ async fn nothing_that_was_said_becomes_untrue() {
         if fate.pooled == 0 {
             break;
         }
-        assert!(Instant::now() < deadline, "{fate:?}: the pool does not empty");
+        assert!(
+            Instant::now() < deadline,
+            "{fate:?}: the pool does not empty"
+        );
         sleep(Duration::from_millis(500)).await;
     }
     node.rpc.reach("safe", told.latest).await;
@@ -271,6 +319,10 @@ async fn nothing_that_was_said_becomes_untrue() {
         starts[starts.len() / 2],
         starts[starts.len() - 1],
     );
-    assert!(told.count() > 10 * rounds, "hardly any load: {}", told.count());
+    assert!(
+        told.count() > 10 * rounds,
+        "hardly any load: {}",
+        told.count()
+    );
     assert_eq!(fate.included, told.count() - fate.dropped);
 }

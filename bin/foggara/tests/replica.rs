@@ -3,7 +3,7 @@
 mod common;
 
 use alloy::primitives::{Address, U64, U256};
-use common::{CallError, Node, Rpc, arg, ether, folder, foggara, free_port, funded, transfer};
+use common::{CallError, Node, Rpc, arg, ether, foggara, folder, free_port, funded, transfer};
 use foggara_testkit::Account;
 use serde_json::{Value, json};
 use std::{path::Path, time::Duration};
@@ -71,13 +71,19 @@ async fn follows(da: &str) {
     second.rpc.reach("safe", target).await;
     let transactions = compare(&node.rpc, &second.rpc, target).await;
     println!("{da}: {target} blocks with {transactions} transactions identical");
-    assert!(transactions > 5 * usize::try_from(target).unwrap() / 2, "hardly any traffic");
+    assert!(
+        transactions > 5 * usize::try_from(target).unwrap() / 2,
+        "hardly any traffic"
+    );
 
     // It has nobody to hand a transaction on to, and says so instead of swallowing it.
     let chain_id: U64 = node.rpc.get("eth_chainId", json!([])).await;
     let raw = accounts[0].sign(chain_id.to(), &transfer(Address::ZERO, U256::ONE));
     let refused = second.rpc.send(&raw).await;
-    assert!(matches!(&refused, Err(CallError::Refused { .. })), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(CallError::Refused { .. })),
+        "{refused:?}"
+    );
     second.stop("TERM");
     node.stop("TERM");
 }

@@ -11,13 +11,21 @@ use foggara_l1::{BlockTag, FeeData, ref_of};
 use foggara_primitives::{AccountInfo, Cursor, L1Ref, StateSource};
 use foggara_store::{Commit, Options, Store, StoredHeader};
 use parking_lot::Mutex;
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tokio::sync::watch;
 
 /// Name under which the store keeps the block that `finalize` named.
 const FINALIZED: &str = "devl1.finalized";
 /// Blocks whose state is kept for calls.
 const HISTORY_WINDOW: u64 = 90_000;
+
+/// Folder of the store of a chain that lives in `dir`.
+pub fn store_dir(dir: &Path) -> PathBuf {
+    dir.join("chain")
+}
 
 /// A small Ethereum in the process. Cheap to clone; every clone is the same chain.
 ///
@@ -59,7 +67,7 @@ impl DevL1 {
             ..Options::default()
         };
         let store = match &config.dir {
-            Some(dir) => Store::open(dir.join("chain"), options)?.0,
+            Some(dir) => Store::open(store_dir(dir), options)?.0,
             None => Store::in_memory_with(options),
         };
         let time = if store.is_initialised() {

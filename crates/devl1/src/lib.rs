@@ -12,7 +12,7 @@ mod run;
 mod tx;
 
 pub use call::{CALL_GAS_MAX, CallOutcome, CallRequest};
-pub use chain::DevL1;
+pub use chain::{DevL1, store_dir};
 pub use config::{
     BENEFICIARY, CHAIN_ID, Clock, DevL1Config, FUNDS, GAS_LIMIT, GenesisAccount, TEST_ACCOUNTS,
     blob_params,

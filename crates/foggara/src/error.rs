@@ -33,7 +33,10 @@ impl From<ChainError> for LaunchError {
 
 impl From<L1Error> for LaunchError {
     fn from(error: L1Error) -> Self {
-        Self::L1(error.to_string())
+        match error {
+            L1Error::Url { .. } => Self::Config(error.to_string()),
+            _ => Self::L1(format!("{error}; --l1 has to be the execution RPC of a running L1")),
+        }
     }
 }
 

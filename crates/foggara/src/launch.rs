@@ -24,9 +24,9 @@ use std::{net::SocketAddr, sync::Arc};
 use tokio::sync::watch;
 
 /// Folder of the store inside the data folder.
-const STORE_DIR: &str = "l2";
+pub(crate) const STORE_DIR: &str = "l2";
 /// Folder of the journal inside the data folder.
-const JOURNAL_DIR: &str = "journal";
+pub(crate) const JOURNAL_DIR: &str = "journal";
 /// Chain ids drawn for new development chains (`USERS.md` section 3.4).
 const DEV_CHAIN_IDS: std::ops::RangeInclusive<u64> = 0x464f_0000..=0x464f_ffff;
 

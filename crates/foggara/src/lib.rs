@@ -12,6 +12,7 @@ mod launch;
 mod node;
 mod pool_care;
 mod pool_state;
+mod reset;
 
 pub use accounts::{DEV_ACCOUNTS, DEV_BATCHER, DEV_MNEMONIC, dev_accounts, dev_signer};
 pub use builder::{DevL1Options, L1, Role, RpcOptions, SequencerBuilder};
@@ -20,6 +21,7 @@ pub use chain::{
 };
 pub use error::{LaunchError, StopError, SubmitError};
 pub use handle::{Included, SequencerHandle, Ticket};
+pub use reset::remove_state;
 
 pub use foggara_batcher::{BatcherConfig, DaPolicy};
 pub use foggara_primitives::{ChainSpec, Heads, L1Ref, L2Ref, RollupConfig};

@@ -29,6 +29,7 @@ pub use batch::{COMMIT_BLOCKS_MAX, Commit};
 pub use error::{CommitError, DbError, OpenError, StoreError};
 pub use foggara_stf::{ExecutedBlock, TxTrace};
 pub use history::REVERT_ENTRIES_MAX;
+pub use lock::FolderLock;
 pub use open::{HISTORY_WINDOW, Options};
 pub use overlay::{NotOnTop, Overlay};
 pub use record::{DroppedTx, L1Block, Posted, StoredFrame, Trace};

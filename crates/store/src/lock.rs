@@ -19,13 +19,24 @@ const PID_READS_MAX: u32 = 10;
 /// ... this long apart.
 const PID_READ_PAUSE: Duration = Duration::from_millis(20);
 
-/// The held lock; dropping it frees the folder.
+/// The held lock of a store's folder; dropping it frees the folder.
 #[derive(Debug)]
-pub(crate) struct FolderLock {
+pub struct FolderLock {
     _file: File,
 }
 
 impl FolderLock {
+    /// Takes the lock of a folder that holds a store already; `None` if it holds none. For whoever
+    /// wants to remove it.
+    ///
+    /// # Errors
+    /// [`OpenError::InUse`]: another process holds the folder. [`OpenError::Io`]: the operating
+    /// system refused.
+    pub fn of_existing(dir: impl AsRef<Path>) -> Result<Option<Self>, OpenError> {
+        let dir = dir.as_ref();
+        dir.join(LOCK_FILE).exists().then(|| Self::take(dir)).transpose()
+    }
+
     /// Takes the lock without waiting.
     pub(crate) fn take(dir: &Path) -> Result<Self, OpenError> {
         let io = |error: std::io::Error| OpenError::Io {

@@ -56,7 +56,9 @@ pub(crate) fn run(what: &Inspect) -> Result<()> {
             let context = input.context()?;
             let mut batches = Vec::new();
             for bytes in input.read()? {
-                batches.push(batch_json(&Batch::decode(&bytes, context).wrap_err("not a batch")?));
+                batches.push(batch_json(
+                    &Batch::decode(&bytes, context).wrap_err("not a batch")?,
+                ));
             }
             Value::from(batches)
         }
@@ -135,7 +137,9 @@ fn batch_json(batch: &Batch) -> Value {
 
 impl Input {
     fn context(&self) -> Result<BatchContext> {
-        let Some(path) = &self.rollup else { return Ok(BatchContext::default()) };
+        let Some(path) = &self.rollup else {
+            return Ok(BatchContext::default());
+        };
         let text = std::fs::read_to_string(path)
             .map_err(|error| Usage(format!("{}: {error}", path.display())))?;
         let config: RollupConfig = serde_json::from_str(&text)
@@ -150,11 +154,16 @@ impl Input {
 
 fn read_one(arg: &str) -> Result<Bytes> {
     if arg.starts_with("0x") {
-        return Ok(hex::decode(arg).map_err(|error| Usage(format!("not hex: {error}")))?.into());
+        return Ok(hex::decode(arg)
+            .map_err(|error| Usage(format!("not hex: {error}")))?
+            .into());
     }
     let mut raw = Vec::new();
     if arg == "-" {
-        std::io::stdin().lock().take(INPUT_BYTES_MAX).read_to_end(&mut raw)?;
+        std::io::stdin()
+            .lock()
+            .take(INPUT_BYTES_MAX)
+            .read_to_end(&mut raw)?;
     } else {
         let file = std::fs::File::open(Path::new(arg))
             .map_err(|error| Usage(format!("{arg}: {error} (hex needs 0x in front)")))?;

@@ -12,7 +12,7 @@ use alloy::signers::local::PrivateKeySigner;
 use eyre::{Result, WrapErr};
 use foggara::{
     BatcherConfig, Chain, DaPolicy, DevL1Options, L1, Role, RpcOptions, SequencerBuilder,
-    SequencerConfig,
+    SequencerConfig, remove_state,
 };
 use std::{path::PathBuf, time::Instant};
 use tokio::signal::unix::{SignalKind, signal};
@@ -57,9 +57,13 @@ async fn serve(kind: Kind, config: &NodeConfig, start: Instant) -> Result<()> {
     // Signals are taken before anything is opened, so that none is missed.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let builder = builder(kind, config)?;
     let (dir, _throw_away) = state_dir(kind, config)?;
-    let builder = builder(kind, config)?.datadir(&dir);
-    let mut node = builder.launch().await?;
+    let mut node = tokio::select! {
+        launched = builder.datadir(&dir).launch() => launched?,
+        _ = terminate.recv() => return Ok(()),
+        _ = interrupt.recv() => return Ok(()),
+    };
     banner::print(kind.name(), config, &node, &dir, start);
     let printing = (kind == Kind::Dev).then(|| banner::follow(&node, start));
     let ended = tokio::select! {
@@ -71,14 +75,16 @@ async fn serve(kind: Kind, config: &NodeConfig, start: Instant) -> Result<()> {
         printing.abort();
     }
     if let Some(ended) = ended {
-        return Err(ended.err().map_or_else(|| eyre::eyre!("the node ended"), Into::into));
+        return Err(ended
+            .err()
+            .map_or_else(|| eyre::eyre!("the node ended"), Into::into));
     }
     tokio::select! {
         stopped = node.stop() => stopped?,
         _ = interrupt.recv() => return Err(Interrupted.into()),
     }
     if !config.tmp {
-        println!("stopped; the state lies in {}, the same command goes on from there", dir.display());
+        banner::stopped(&dir);
     }
     Ok(())
 }
@@ -89,8 +95,9 @@ fn state_dir(kind: Kind, config: &NodeConfig) -> Result<(PathBuf, Option<tempfil
         return Ok((dir.path().to_owned(), Some(dir)));
     }
     let dir = config.data_dir(kind.name())?;
-    if config.reset && dir.exists() {
-        std::fs::remove_dir_all(&dir).wrap_err_with(|| format!("cannot remove {}", dir.display()))?;
+    if config.reset {
+        // The files of the chain are written by `dev` and given to the others.
+        remove_state(&dir, kind == Kind::Dev && config.rollup.is_none())?;
     }
     std::fs::create_dir_all(&dir).wrap_err_with(|| format!("cannot create {}", dir.display()))?;
     Ok((dir, None))
@@ -114,7 +121,9 @@ fn builder(kind: Kind, config: &NodeConfig) -> Result<SequencerBuilder> {
     if let Some(id) = config.chain_id {
         builder = builder.chain_id(id);
     }
-    builder = builder.block_time(whole_seconds("block-time", config.block_time)?).l1(l1(kind, config)?);
+    builder = builder
+        .block_time(whole_seconds("block-time", config.block_time)?)
+        .l1(l1(kind, config)?);
     if let Some(key) = &config.batcher.key {
         builder = builder.batcher_key(secret("batcher.key", key)?);
     }
@@ -127,16 +136,27 @@ fn builder(kind: Kind, config: &NodeConfig) -> Result<SequencerBuilder> {
             return Err(Usage(text).into());
         }
     };
-    let base = if kind == Kind::Dev { BatcherConfig::dev() } else { BatcherConfig::public() };
+    let base = if kind == Kind::Dev {
+        BatcherConfig::dev()
+    } else {
+        BatcherConfig::public()
+    };
     let ack_memory = match config.pool.ack.as_str() {
         "disk" => false,
         "memory" => true,
         other => {
-            return Err(Usage(format!("pool.ack is {other:?}, allowed are disk and memory")).into());
+            return Err(Usage(format!(
+                "pool.ack is {other:?}, allowed are disk and memory"
+            ))
+            .into());
         }
     };
     Ok(builder
-        .batcher(BatcherConfig { da, max_channel_age: config.batcher.max_channel_age, ..base })
+        .batcher(BatcherConfig {
+            da,
+            max_channel_age: config.batcher.max_channel_age,
+            ..base
+        })
         .sequencer(SequencerConfig {
             self_check: config.sequencer.self_check,
             l1_confs: config.sequencer.l1_confs,
@@ -156,7 +176,10 @@ fn builder(kind: Kind, config: &NodeConfig) -> Result<SequencerBuilder> {
 
 fn l1(kind: Kind, config: &NodeConfig) -> Result<L1> {
     if let Some(rpc) = &config.l1.url {
-        return Ok(L1::Url { rpc: rpc.clone(), beacon: config.l1.beacon.clone() });
+        return Ok(L1::Url {
+            rpc: rpc.clone(),
+            beacon: config.l1.beacon.clone(),
+        });
     }
     if kind != Kind::Dev {
         return Err(Usage(format!("{} needs --l1 URL", kind.name())).into());
@@ -164,7 +187,9 @@ fn l1(kind: Kind, config: &NodeConfig) -> Result<L1> {
     let finality = match config.l1.finality.as_str() {
         "off" => None,
         number => Some(number.parse().map_err(|_| {
-            Usage(format!("l1.finality is {number:?}, allowed are a number of blocks and off"))
+            Usage(format!(
+                "l1.finality is {number:?}, allowed are a number of blocks and off"
+            ))
         })?),
     };
     Ok(L1::Dev(DevL1Options {
@@ -176,7 +201,10 @@ fn l1(kind: Kind, config: &NodeConfig) -> Result<L1> {
 
 fn whole_seconds(key: &str, time: std::time::Duration) -> Result<u64> {
     if time.subsec_nanos() != 0 || time.as_secs() == 0 {
-        return Err(Usage(format!("{key} is {time:?}, allowed are whole seconds, at least one")).into());
+        return Err(Usage(format!(
+            "{key} is {time:?}, allowed are whole seconds, at least one"
+        ))
+        .into());
     }
     Ok(time.as_secs())
 }
@@ -187,10 +215,16 @@ fn secret(key: &str, source: &str) -> Result<PrivateKeySigner> {
         Some(("env", name)) => {
             std::env::var(name).map_err(|_| Usage(format!("{key}: {name} is not set")))?
         }
-        Some(("file", path)) => {
-            std::fs::read_to_string(path).map_err(|error| Usage(format!("{key}: {path}: {error}")))?
+        Some(("file", path)) => std::fs::read_to_string(path)
+            .map_err(|error| Usage(format!("{key}: {path}: {error}")))?,
+        _ => {
+            return Err(Usage(format!(
+                "{key} is env:NAME or file:PATH, never the key itself"
+            ))
+            .into());
         }
-        _ => return Err(Usage(format!("{key} is env:NAME or file:PATH, never the key itself")).into()),
     };
-    text.trim().parse().map_err(|_| Usage(format!("{key}: not a private key")).into())
+    text.trim()
+        .parse()
+        .map_err(|_| Usage(format!("{key}: not a private key")).into())
 }

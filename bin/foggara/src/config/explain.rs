@@ -18,7 +18,10 @@ pub(super) fn sentence(error: Error) -> String {
 fn one(error: Error) -> String {
     let metadata = error.metadata.as_ref();
     let name = |path: &[String]| written(metadata, path);
-    let parents = error.path.split_last().map_or(&[][..], |(_, parents)| parents);
+    let parents = error
+        .path
+        .split_last()
+        .map_or(&[][..], |(_, parents)| parents);
     let mut text = match &error.kind {
         Kind::UnknownField(field, known) => {
             let at = |key: &str| name(&[parents, &[key.to_owned()]].concat());
@@ -45,8 +48,10 @@ fn one(error: Error) -> String {
 /// A setting as the user has written it: as a variable or as a key.
 fn written(metadata: Option<&Metadata>, path: &[String]) -> String {
     if metadata.is_some_and(|metadata| metadata.name.contains("environment")) {
-        let upper: Vec<_> =
-            path.iter().map(|key| key.to_uppercase().replace('-', "_")).collect();
+        let upper: Vec<_> = path
+            .iter()
+            .map(|key| key.to_uppercase().replace('-', "_"))
+            .collect();
         return format!("{ENV_PREFIX}{}", upper.join("__"));
     }
     path.join(".")

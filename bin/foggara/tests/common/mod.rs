@@ -55,7 +55,10 @@ pub fn foggara<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
         }
     }
     // A folder in which no foggara.toml lies.
-    command.current_dir(env!("CARGO_TARGET_TMPDIR")).args(args).stdin(Stdio::null());
+    command
+        .current_dir(env!("CARGO_TARGET_TMPDIR"))
+        .args(args)
+        .stdin(Stdio::null());
     command
 }
 
@@ -93,7 +96,9 @@ pub fn run(command: &mut Command) -> Said {
 pub fn run_within(command: &mut Command, limit: Duration) -> Said {
     let dir = TempDir::new().unwrap();
     let (out, err) = (dir.path().join("out"), dir.path().join("err"));
-    command.stdout(File::create(&out).unwrap()).stderr(File::create(&err).unwrap());
+    command
+        .stdout(File::create(&out).unwrap())
+        .stderr(File::create(&err).unwrap());
     let start = Instant::now();
     let mut child = command.spawn().unwrap();
     let status = wait(&mut child, limit);
@@ -102,7 +107,12 @@ pub fn run_within(command: &mut Command, limit: Duration) -> Said {
     let Some(status) = status else {
         panic!("{command:?} did not end within {limit:?}\n{out}\n{err}");
     };
-    Said { code: status.code(), out, err, took }
+    Said {
+        code: status.code(),
+        out,
+        err,
+        took,
+    }
 }
 
 /// Waits for the end of a process; kills it when the time is over.
@@ -152,7 +162,13 @@ impl Node {
         command.stdout(file("out")).stderr(file("err"));
         let started = Instant::now();
         let child = command.spawn().unwrap();
-        Self { child, output, started, rpc: Rpc::new(rpc), l1: Rpc::new(l1) }
+        Self {
+            child,
+            output,
+            started,
+            rpc: Rpc::new(rpc),
+            l1: Rpc::new(l1),
+        }
     }
 
     /// `foggara dev` in a folder, ready.
@@ -169,10 +185,17 @@ impl Node {
                 return self.started.elapsed();
             }
             if let Some(status) = self.child.try_wait().unwrap() {
-                panic!("the node ended with {status} before it answered\n{}", self.said());
+                panic!(
+                    "the node ended with {status} before it answered\n{}",
+                    self.said()
+                );
             }
             let waited = self.started.elapsed();
-            assert!(waited < START, "no answer after {waited:?}\n{}", self.said());
+            assert!(
+                waited < START,
+                "no answer after {waited:?}\n{}",
+                self.said()
+            );
             sleep(POLL).await;
         }
     }
@@ -262,8 +285,15 @@ pub struct Rpc {
 impl Rpc {
     /// Of a server on this machine.
     pub fn new(port: u16) -> Self {
-        let client = reqwest::Client::builder().no_proxy().timeout(START).build().unwrap();
-        Self { client, url: format!("http://127.0.0.1:{port}") }
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(START)
+            .build()
+            .unwrap();
+        Self {
+            client,
+            url: format!("http://127.0.0.1:{port}"),
+        }
     }
 
     /// The result of a method.
@@ -304,7 +334,9 @@ impl Rpc {
                 })
                 .collect();
             let Value::Array(mut answers) = self.post(&request.into()).await? else {
-                return Err(CallError::Silence("a batch was not answered by a batch".into()));
+                return Err(CallError::Silence(
+                    "a batch was not answered by a batch".into(),
+                ));
             };
             assert_eq!(answers.len(), part.len());
             answers.sort_by_key(|answer| answer["id"].as_u64());
@@ -317,7 +349,13 @@ impl Rpc {
 
     async fn post(&self, request: &Value) -> Result<Value, CallError> {
         let silence = |error: reqwest::Error| CallError::Silence(error.to_string());
-        let answer = self.client.post(&self.url).json(request).send().await.map_err(silence)?;
+        let answer = self
+            .client
+            .post(&self.url)
+            .json(request)
+            .send()
+            .await
+            .map_err(silence)?;
         answer.json().await.map_err(silence)
     }
 
@@ -335,7 +373,9 @@ impl Rpc {
         async move {
             let deadline = Instant::now() + PATIENCE + Duration::from_secs(number);
             loop {
-                let block = self.call::<Value>("eth_getBlockByNumber", json!([tag, false])).await;
+                let block = self
+                    .call::<Value>("eth_getBlockByNumber", json!([tag, false]))
+                    .await;
                 let now = block.map_or(0, |block| quantity(&block["number"]));
                 if now >= number {
                     return;
@@ -380,7 +420,8 @@ fn result<T: DeserializeOwned>(mut answer: Value) -> Result<T, CallError> {
         });
     }
     let value = answer.get_mut("result").map(Value::take);
-    let value = value.ok_or_else(|| CallError::Silence(format!("neither result nor error: {answer}")))?;
+    let value =
+        value.ok_or_else(|| CallError::Silence(format!("neither result nor error: {answer}")))?;
     serde_json::from_value(value).map_err(|error| CallError::Silence(error.to_string()))
 }
 
@@ -405,7 +446,10 @@ pub fn key(index: u64) -> PrivateKeySigner {
 
 /// A transfer that goes on being payable while the base fee climbs.
 pub fn transfer(to: Address, value: U256) -> TxParams {
-    TxParams { max_fee: 500_000_000_000, ..TxParams::transfer(to, value) }
+    TxParams {
+        max_fee: 500_000_000_000,
+        ..TxParams::transfer(to, value)
+    }
 }
 
 /// Gives fresh accounts money from the first development account; waits until they have it.

@@ -10,6 +10,7 @@ mod limits;
 mod moved;
 mod node;
 mod params;
+mod push;
 mod reader;
 mod server;
 mod status;

@@ -2,9 +2,10 @@
 
 use crate::Context;
 use alloy_primitives::{B256, FixedBytes, U64};
-use foggara_pool::TxPlace;
+use foggara_pool::{DropReason, TxPlace};
 use foggara_store::{DroppedTx, StoreError, TxLocation};
 use serde::{Deserialize, Serialize};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How far a transaction has come (`RELIABILITY.md` section 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -36,6 +37,8 @@ pub struct TxStatus {
     pub level: Level,
     /// The level after that.
     pub next: Option<Level>,
+    /// Seconds until then, where that is known: for the next block, at least one.
+    pub eta_seconds: Option<u64>,
     /// How often an unwound block gave it back.
     pub requeued: u32,
     /// Its place in the pool.
@@ -82,6 +85,8 @@ pub struct Preconfirmed {
 pub struct Safe {
     /// L1 block from which its block was derived; `null` where this node has not posted it itself.
     pub l1_block: Option<U64>,
+    /// Hash of that block, while this node keeps it.
+    pub l1_block_hash: Option<B256>,
     /// L1 transactions that carry the batch.
     pub l1_transactions: Vec<B256>,
     /// Channel that carries the batch.
@@ -104,6 +109,8 @@ pub struct Finalized {
 pub struct Dropped {
     /// `replaced`, `nonceUsed`, `unpayable`, `expired`, `evicted` or `removed`.
     pub reason: String,
+    /// Hash of the transaction that replaced it, if one did and this process has seen it.
+    pub by: Option<B256>,
     /// Unix milliseconds, if known.
     pub at: Option<u64>,
 }
@@ -117,6 +124,7 @@ pub fn tx_status(context: &Context, hash: B256) -> Result<TxStatus, StoreError> 
         hash,
         level: Level::Unknown,
         next: None,
+        eta_seconds: None,
         requeued: 0,
         accepted: None,
         preconfirmed: None,
@@ -143,6 +151,17 @@ pub fn tx_status(context: &Context, hash: B256) -> Result<TxStatus, StoreError> 
     } else if let Some(dropped) = dropped(context, hash)? {
         status.level = Level::Dropped;
         status.dropped = Some(dropped);
+    } else if let Some(location) = context.store.tx_by_hash(hash)? {
+        // It moved from the pool into a block between the first look and the second.
+        included(context, &location, &mut status)?;
+    }
+    if status.level == Level::Accepted
+        && status
+            .accepted
+            .as_ref()
+            .is_some_and(|a| a.pool.as_deref() == Some("pending"))
+    {
+        status.eta_seconds = Some(next_block_in(context));
     }
     status.next = match status.level {
         Level::Accepted => Some(Level::Preconfirmed),
@@ -152,6 +171,20 @@ pub fn tx_status(context: &Context, hash: B256) -> Result<TxStatus, StoreError> 
         Level::Unknown | Level::Dropped | Level::Settled => None,
     };
     Ok(status)
+}
+
+/// Seconds until the next block, by the clock of this machine; at least one.
+fn next_block_in(context: &Context) -> u64 {
+    let next = context
+        .store
+        .heads()
+        .unsafe_
+        .timestamp
+        .saturating_add(context.spec.rollup.block_time);
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    next.saturating_sub(now).max(1)
 }
 
 fn included(
@@ -179,7 +212,12 @@ fn included(
     if number <= heads.safe.number {
         let posted = context.store.posted(number)?;
         status.level = Level::Safe;
+        let l1 = posted
+            .as_ref()
+            .map(|posted| context.store.l1_block(posted.l1_block))
+            .transpose()?;
         status.safe = Some(Safe {
+            l1_block_hash: l1.flatten().map(|block| block.hash),
             l1_block: posted.as_ref().map(|posted| U64::from(posted.l1_block)),
             frames: posted
                 .as_ref()
@@ -205,14 +243,28 @@ fn dropped(context: &Context, hash: B256) -> Result<Option<Dropped>, StoreError>
         .dropped(hash)?
         .map(|DroppedTx { time, reason }| Dropped {
             reason,
+            by: None,
             at: Some(time.saturating_mul(1_000)),
         });
     let recent = || {
         let reason = context.pool.as_ref()?.dropped(&hash)?;
+        let by = match reason {
+            DropReason::Replaced { by } => Some(by),
+            _ => None,
+        };
         Some(Dropped {
             reason: reason.word().into(),
+            by,
             at: None,
         })
     };
-    Ok(stored.or_else(recent))
+    let recent = recent();
+    Ok(match (stored, recent) {
+        // The store has the time, the pool the other transaction.
+        (Some(stored), Some(recent)) => Some(Dropped {
+            by: recent.by,
+            ..stored
+        }),
+        (stored, recent) => stored.or(recent),
+    })
 }

@@ -26,7 +26,8 @@ use std::{
 };
 
 /// Names of the tracers there are.
-const KNOWN: &str = "callTracer, prestateTracer, 4byteTracer, flatCallTracer, muxTracer, noopTracer";
+const KNOWN: &str =
+    "callTracer, prestateTracer, 4byteTracer, flatCallTracer, muxTracer, noopTracer";
 /// Steps that struct logs record: no answer could hold more.
 const STEPS_MAX: u64 = 400_000;
 /// Bytes of memory and input that a trace records.
@@ -37,7 +38,12 @@ const BYTES_MAX: usize = 128 << 20;
 pub(crate) struct Tracer {
     inner: DebugInspector,
     steps: u64,
+    /// Steps that are recorded.
     steps_max: u64,
+    /// Whether the caller asked for no more than that.
+    cut: bool,
+    /// Whether it looks at all.
+    on: bool,
     over: Arc<AtomicBool>,
 }
 
@@ -54,13 +60,21 @@ impl Tracer {
         }
         let mut inner = DebugInspector::new(options)
             .map_err(|why| invalid_params(format!("invalid argument 1: {why}")))?;
-        let mut steps_max = u64::MAX;
+        let (mut steps_max, mut cut) = (u64::MAX, false);
         if let DebugInspector::Default(tracer, config) = &mut inner {
             let limits = TraceLimits::default().set_max_recorded_bytes(Some(BYTES_MAX));
             *tracer = tracer.clone().with_limits(limits);
-            steps_max = config.limit.filter(|limit| *limit > 0).map_or(STEPS_MAX, |limit| limit.min(STEPS_MAX));
+            let wanted = config.limit.filter(|limit| (1..=STEPS_MAX).contains(limit));
+            (steps_max, cut) = (wanted.unwrap_or(STEPS_MAX), wanted.is_some());
         }
-        Ok(Self { inner, steps: 0, steps_max, over: Arc::default() })
+        Ok(Self {
+            inner,
+            steps: 0,
+            steps_max,
+            cut,
+            on: true,
+            over: Arc::default(),
+        })
     }
 
     /// Fires when time or steps are over.
@@ -72,9 +86,14 @@ impl Tracer {
     /// Why the execution was stopped.
     pub(crate) fn stopped(over: &AtomicBool, time: Duration) -> ErrorObjectOwned {
         if over.load(Ordering::Relaxed) {
-            limit(format!("trace has too many steps: limit {STEPS_MAX}, use callTracer instead"))
+            limit(format!(
+                "trace has too many steps: limit {STEPS_MAX}, use callTracer instead"
+            ))
         } else {
-            server(format!("execution aborted (timeout = {}s)", time.as_secs_f32()))
+            server(format!(
+                "execution aborted (timeout = {}s)",
+                time.as_secs_f32()
+            ))
         }
     }
 
@@ -88,18 +107,36 @@ impl Tracer {
         &mut self.inner
     }
 
-    /// Forgets what was recorded, for the next transaction.
+    /// Looks at what follows, or away.
+    pub(crate) const fn look(&mut self, on: bool) {
+        self.on = on;
+    }
+
+    /// Forgets what was recorded, for the next transaction; refuses a record with gaps.
     pub(crate) fn fuse(&mut self) -> Answer<()> {
+        if let DebugInspector::Default(tracer, _) = &self.inner
+            && tracer.limit_exceeded()
+        {
+            return Err(limit(format!(
+                "trace holds too much memory: limit {BYTES_MAX} bytes"
+            )));
+        }
         self.steps = 0;
-        self.inner.fuse().map_err(|why| crate::error::internal("tracer", &why))
+        self.inner
+            .fuse()
+            .map_err(|why| crate::error::internal("tracer", &why))
     }
 }
 
 /// How long a trace may take: what was asked for, at most the node's limit.
 pub(crate) fn time(options: &GethDebugTracingOptions, limits: &Limits) -> Answer<Duration> {
-    let Some(text) = &options.timeout else { return Ok(limits.call_time) };
+    let Some(text) = &options.timeout else {
+        return Ok(limits.call_time);
+    };
     let wanted = duration(text).ok_or_else(|| {
-        invalid_params(format!("invalid argument 1: timeout {text:?} is no duration such as \"5s\" or \"500ms\""))
+        invalid_params(format!(
+            "invalid argument 1: timeout {text:?} is no duration such as \"5s\" or \"500ms\""
+        ))
     })?;
     Ok(wanted.min(limits.call_time))
 }
@@ -122,49 +159,86 @@ where
     CTX: ContextTr<Journal: JournalExt, Db: DatabaseRef>,
 {
     fn initialize_interp(&mut self, interp: &mut Interpreter, context: &mut CTX) {
+        if !self.on {
+            return;
+        }
         self.inner.initialize_interp(interp, context);
     }
 
     fn step(&mut self, interp: &mut Interpreter, context: &mut CTX) {
+        if !self.on {
+            return;
+        }
         self.steps = self.steps.saturating_add(1);
         if self.steps > self.steps_max {
-            self.over.store(true, Ordering::Relaxed);
+            if !self.cut {
+                self.over.store(true, Ordering::Relaxed);
+            }
             return;
         }
         self.inner.step(interp, context);
     }
 
     fn step_end(&mut self, interp: &mut Interpreter, context: &mut CTX) {
+        if !self.on {
+            return;
+        }
         if self.steps <= self.steps_max {
             self.inner.step_end(interp, context);
         }
     }
 
     fn log(&mut self, context: &mut CTX, log: Log) {
+        if !self.on {
+            return;
+        }
         self.inner.log(context, log);
     }
 
     fn log_full(&mut self, interp: &mut Interpreter, context: &mut CTX, log: Log) {
+        if !self.on {
+            return;
+        }
         self.inner.log_full(interp, context, log);
     }
 
     fn call(&mut self, context: &mut CTX, inputs: &mut CallInputs) -> Option<CallOutcome> {
+        if !self.on {
+            return None;
+        }
         self.inner.call(context, inputs)
     }
 
     fn call_end(&mut self, context: &mut CTX, inputs: &CallInputs, outcome: &mut CallOutcome) {
+        if !self.on {
+            return;
+        }
         self.inner.call_end(context, inputs, outcome);
     }
 
     fn create(&mut self, context: &mut CTX, inputs: &mut CreateInputs) -> Option<CreateOutcome> {
+        if !self.on {
+            return None;
+        }
         self.inner.create(context, inputs)
     }
 
-    fn create_end(&mut self, context: &mut CTX, inputs: &CreateInputs, outcome: &mut CreateOutcome) {
+    fn create_end(
+        &mut self,
+        context: &mut CTX,
+        inputs: &CreateInputs,
+        outcome: &mut CreateOutcome,
+    ) {
+        if !self.on {
+            return;
+        }
         self.inner.create_end(context, inputs, outcome);
     }
 
     fn selfdestruct(&mut self, contract: Address, target: Address, value: U256) {
+        if !self.on {
+            return;
+        }
         Inspector::<CTX>::selfdestruct(&mut self.inner, contract, target, value);
     }
 }

@@ -9,6 +9,7 @@ mod logs;
 mod optimism;
 mod raw;
 mod rollup;
+mod rollup_subscribe;
 mod send;
 mod state;
 mod subscribe;
@@ -72,6 +73,7 @@ pub fn node_module_with(
     optimism::register(&mut registry)?;
     raw::register(&mut registry)?;
     rollup::register(&mut registry)?;
+    rollup_subscribe::register(&mut registry)?;
     send::register(&mut registry)?;
     state::register(&mut registry)?;
     subscribe::register(&mut registry)?;

@@ -6,18 +6,13 @@ use crate::{
     follow::Follower,
     node::{Node, Registry},
     params::{Args, LogMatch, LogQuery, LogRange},
+    push::Out,
     reader,
-    server::Hangup,
 };
 use foggara_pool::PoolTx;
-use jsonrpsee::{
-    SubscriptionSink,
-    core::{RegisterMethodError, server::TrySendError},
-    types::Params,
-};
-use serde::Serialize;
+use jsonrpsee::{core::RegisterMethodError, types::Params};
 use std::sync::Arc;
-use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::broadcast;
 
 /// What a subscriber wants.
 enum Wanted {
@@ -43,21 +38,18 @@ pub(super) fn register(r: &mut Registry) -> Result<(), RegisterMethodError> {
             let Ok(sink) = sink.accept().await else {
                 return;
             };
-            let out = Out {
-                sink,
-                hangup: extensions.get::<Hangup>().cloned(),
-            };
+            let out = Out::new(sink, &extensions);
             match wanted {
                 Wanted::Heads => heads(follower, out).await,
                 Wanted::Logs(wanted) => logs(follower, wanted, out).await,
                 Wanted::Transactions { full } => match transactions {
                     Some(events) => pooled(events, full, out).await,
-                    None => out.sink.closed().await,
+                    None => out.closed().await,
                 },
                 Wanted::Syncing => {
                     let mut out = out;
                     if out.push(&false) {
-                        out.sink.closed().await;
+                        out.closed().await;
                     }
                 }
             }
@@ -94,47 +86,6 @@ fn wanted(params: &Params<'_>, node: &Node) -> Answer<Wanted> {
     };
     args.end()?;
     Ok(wanted)
-}
-
-/// Where the messages of one subscription go.
-struct Out {
-    sink: SubscriptionSink,
-    hangup: Option<Hangup>,
-}
-
-impl Out {
-    /// Whether to go on. A reader that is too far behind is cut, never buffered without bound.
-    fn push(&mut self, message: &impl Serialize) -> bool {
-        let Ok(json) = serde_json::value::to_raw_value(message) else {
-            return false;
-        };
-        match self.sink.try_send(json) {
-            Ok(()) => true,
-            Err(TrySendError::Closed(_)) => false,
-            Err(TrySendError::Full(_)) => {
-                self.cut();
-                false
-            }
-        }
-    }
-
-    fn cut(&self) {
-        if let Some(hangup) = &self.hangup {
-            hangup.hang_up();
-        }
-    }
-
-    /// The next event; `None` ends the subscription.
-    async fn next<T: Clone>(&self, events: &mut broadcast::Receiver<T>) -> Option<T> {
-        let event = tokio::select! {
-            () = self.sink.closed() => return None,
-            event = events.recv() => event,
-        };
-        if let Err(RecvError::Lagged(_)) = event {
-            self.cut();
-        }
-        event.ok()
-    }
 }
 
 async fn heads(mut follower: Follower, mut out: Out) {

@@ -1,9 +1,13 @@
 //! `debug_trace*`: blocks replayed with somebody looking on.
 
 use crate::{
-    error::{Answer, Failure, internal, invalid_params, of_execution, of_store, server, unknown_block},
+    error::{
+        Answer, Failure, internal, invalid_params, of_execution, of_store, server, unknown_block,
+    },
     node::{Node, Registry},
-    params::{AccountOverrides, Addr, Args, BlockOverrides, BlockParam, BlockTag, CallObject, Hash},
+    params::{
+        AccountOverrides, Addr, Args, BlockOverrides, BlockParam, BlockTag, CallObject, Hash,
+    },
     tracer::{self, Tracer},
 };
 use alloy_primitives::B256;
@@ -45,20 +49,29 @@ fn transaction(node: &Node, args: &mut Args<'_>) -> Answer<GethTrace> {
     args.end()?;
     let location = node.store().tx_by_hash(hash).map_err(of_store)?;
     let location = location.ok_or_else(|| server("transaction not found"))?;
-    let found = node.store().block(location.block_number).map_err(of_store)?;
+    let found = node
+        .store()
+        .block(location.block_number)
+        .map_err(of_store)?;
     let block = found.filter(|block| block.hash == location.block_hash);
     let block = block.ok_or_else(|| server("transaction not found"))?;
     let index = usize::try_from(location.index).unwrap_or(usize::MAX);
     let traces = replay(node, &block, options, |at| at == index, index)?;
     let trace = traces.into_iter().next();
-    trace.map(|trace| trace.result).ok_or_else(|| internal("trace", &"the transaction is not in its block"))
+    trace
+        .map(|trace| trace.result)
+        .ok_or_else(|| internal("trace", &"the transaction is not in its block"))
 }
 
 fn block(node: &Node, args: &mut Args<'_>, at: BlockParam) -> Answer<Vec<OfBlock>> {
     let options: GethDebugTracingOptions = args.optional()?.unwrap_or_default();
     args.end()?;
     let number = node.expect(at)?;
-    let block = node.store().block(number).map_err(of_store)?.ok_or_else(|| unknown_block(number))?;
+    let block = node
+        .store()
+        .block(number)
+        .map_err(of_store)?
+        .ok_or_else(|| unknown_block(number))?;
     replay(node, &block, options, |_| true, usize::MAX)
 }
 
@@ -70,7 +83,12 @@ fn replay(
     wanted: impl Fn(usize) -> bool,
     last: usize,
 ) -> Answer<Vec<OfBlock>> {
-    let Some(parent) = block.header.number.checked_sub(1).filter(|_| block.header.number > node.genesis()) else {
+    let Some(parent) = block
+        .header
+        .number
+        .checked_sub(1)
+        .filter(|_| block.header.number > node.genesis())
+    else {
         return Err(server("genesis is not traceable"));
     };
     let time = tracer::time(&options, &node.limits)?;
@@ -80,18 +98,30 @@ fn replay(
         TxError::Cancelled => Tracer::stopped(&over, time),
         other => internal("replay", &other),
     };
-    let options = BlockOptions { cancel: Some(tracer.deadline(time)), inspector: tracer };
+    let options = BlockOptions {
+        cancel: Some(tracer.deadline(time)),
+        inspector: tracer,
+    };
     let state = node.store().view_at(parent).map_err(of_store)?;
     let parent = state.header().clone();
     let attributes = attributes_of(&block.header, Vec::new());
     let spec = &node.context.spec;
-    let mut open = OpenBlock::begin_with(spec, &parent.header, parent.hash, &attributes, state, options)
-        .map_err(|why| internal("replay", &why))?;
+    let mut open = OpenBlock::begin_with(
+        spec,
+        &parent.header,
+        parent.hash,
+        &attributes,
+        state,
+        options,
+    )
+    .map_err(|why| internal("replay", &why))?;
     let mut out = Vec::new();
     let pairs = block.transactions.iter().zip(&block.senders);
     for (index, (raw, sender)) in pairs.enumerate().take(last.saturating_add(1)) {
-        let tx = PreparedTx::decode_unrecovered(raw).map_err(|why| internal("stored transaction", &why))?;
+        let tx = PreparedTx::decode_unrecovered(raw)
+            .map_err(|why| internal("stored transaction", &why))?;
         let tx = PreparedTx::with_sender(raw.clone(), tx, *sender);
+        open.inspector_mut().look(wanted(index));
         if !wanted(index) {
             open.tx_cancellable(&tx).map_err(stopped)?;
             continue;
@@ -100,16 +130,20 @@ fn replay(
             block_hash: Some(block.hash),
             tx_index: Some(index),
             tx_hash: Some(tx.hash),
-            ..TransactionContext::default()
         };
         let (env, block_env) = (open.tx_env(&tx), open.context().block_env());
         let (_, trace) = open
             .tx_inspected(&tx, |tracer, result, state| {
-                tracer.inner_mut().get_result(Some(context), &env, &block_env, result, &mut &*state)
+                tracer
+                    .inner_mut()
+                    .get_result(Some(context), &env, &block_env, result, &mut &*state)
             })
             .map_err(stopped)?;
         let result = trace.map_err(|why| internal("tracer", &why))?;
-        out.push(OfBlock { tx_hash: tx.hash, result });
+        out.push(OfBlock {
+            tx_hash: tx.hash,
+            result,
+        });
         open.inspector_mut().fuse()?;
     }
     Ok(out)
@@ -134,15 +168,21 @@ fn call(node: &Node, args: &mut Args<'_>) -> Answer<GethTrace> {
     let options: CallOptions = args.optional()?.unwrap_or_default();
     args.end()?;
     if options.tx_index.is_some() {
-        return Err(invalid_params("invalid argument 2: txIndex is not supported"));
+        return Err(invalid_params(
+            "invalid argument 2: txIndex is not supported",
+        ));
     }
     let request = object.request(node.chain_id())?;
     let time = tracer::time(&options.tracing, &node.limits)?;
     let tracer = Tracer::new(options.tracing)?;
     let over = tracer.over();
     let (state, context) = node.call_site(at)?;
-    let limits = CallLimits { gas_cap: node.limits.call_gas, cancel: Some(tracer.deadline(time)) };
-    let mut simulation: Simulation<StateView> = Simulation::new(&node.context.spec, context, state, limits);
+    let limits = CallLimits {
+        gas_cap: node.limits.call_gas,
+        cancel: Some(tracer.deadline(time)),
+    };
+    let mut simulation: Simulation<StateView> =
+        Simulation::new(&node.context.spec, context, state, limits);
     simulation.override_block(&options.block_overrides.unwrap_or_default().block());
     let accounts = AccountOverrides::state(options.state_overrides.unwrap_or_default(), 2)?;
     let fail = |why: CallError| failure(why, &over, time);
@@ -151,13 +191,19 @@ fn call(node: &Node, args: &mut Args<'_>) -> Answer<GethTrace> {
     let env = simulation.tx_env(&request).map_err(fail)?;
     let block_env = simulation.env().block_env.clone();
     let state = simulation.state_mut();
-    tracer
+    let trace = tracer
         .inner_mut()
         .get_result(None, &env, &block_env, &result, &mut &*state)
-        .map_err(|why| internal("tracer", &why))
+        .map_err(|why| internal("tracer", &why))?;
+    tracer.fuse()?;
+    Ok(trace)
 }
 
-fn failure(why: CallError, over: &std::sync::atomic::AtomicBool, time: Duration) -> ErrorObjectOwned {
+fn failure(
+    why: CallError,
+    over: &std::sync::atomic::AtomicBool,
+    time: Duration,
+) -> ErrorObjectOwned {
     match why {
         CallError::Cancelled => Tracer::stopped(over, time),
         other => of_execution(Failure::Call(other), time),

@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(
             slot,
             Slot {
-                key: B256::with_last_byte(0).bit_or(0xabc),
+                key: B256::from(U256::from(0xabc)),
                 full: false
             }
         );
@@ -182,15 +182,5 @@ mod tests {
                 .unwrap()
                 .full
         );
-    }
-
-    trait BitOr {
-        fn bit_or(self, low: u64) -> Self;
-    }
-
-    impl BitOr for B256 {
-        fn bit_or(self, low: u64) -> Self {
-            (U256::from_be_bytes(self.0) | U256::from(low)).into()
-        }
     }
 }

@@ -534,7 +534,7 @@ async fn waiting_for_a_receipt_gives_it_or_the_hash() {
     let tx = key.tx(0, TxKind::Call(LOGGER), 0, 100_000, Bytes::new());
     let mining = async {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        node.mine(&[tx.clone()]);
+        node.mine(std::slice::from_ref(&tx));
     };
     let (receipt, ()) = tokio::join!(
         node.result("eth_sendRawTransactionSync", json!([tx.raw])),

@@ -146,8 +146,8 @@ async fn subscribers_are_told_in_order_and_about_reorganisations() {
     )
     .await;
     let mut expected = Vec::new();
-    for n in 0..3u64 {
-        expected.push(node.mine(&[logging(1, n, &[n as u8])]));
+    for n in 0..3u8 {
+        expected.push(node.mine(&[logging(1, n.into(), &[n])]));
     }
     for block in &expected {
         let message = next(&mut ws).await;
@@ -297,4 +297,53 @@ async fn subscriptions_of_a_connection_are_bounded() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(again.is_string());
+}
+
+#[tokio::test]
+async fn the_life_of_a_transaction_is_pushed() {
+    let node = Node::new().await;
+    let mut ws = connect(&node, "/").await;
+    let tx = logging(1, 0, &[1]);
+    for params in [
+        json!(["heads"]),
+        json!(["txStatus", tx.hash]),
+        json!(["nonsense"]),
+    ] {
+        let request =
+            json!({ "jsonrpc": "2.0", "id": 1, "method": "rollup_subscribe", "params": params });
+        let mut own = connect(&node, "/").await;
+        send(&mut own, request.to_string()).await;
+        let answer = next(&mut own).await;
+        if params[0] == "nonsense" {
+            assert_eq!(answer["error"]["code"], -32_602);
+            continue;
+        }
+        assert!(answer["result"].is_string(), "{answer}");
+        let first = next(&mut own).await;
+        assert_eq!(first["method"], "rollup_subscription");
+        if params[0] == "heads" {
+            assert_eq!(first["params"]["result"]["unsafe"]["number"], 0);
+            node.mine(&[]);
+            assert_eq!(
+                next(&mut own).await["params"]["result"]["unsafe"]["number"],
+                1
+            );
+        } else {
+            assert_eq!(first["params"]["result"]["level"], "unknown");
+            node.result("eth_sendRawTransaction", json!([tx.raw])).await;
+            assert_eq!(
+                next(&mut own).await["params"]["result"]["level"],
+                "accepted"
+            );
+            node.mine(std::slice::from_ref(&tx));
+            assert_eq!(
+                next(&mut own).await["params"]["result"]["level"],
+                "preconfirmed"
+            );
+        }
+    }
+    let request =
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "rollup_unsubscribe", "params": ["0x1"] });
+    send(&mut ws, request.to_string()).await;
+    assert_eq!(next(&mut ws).await["result"], false);
 }

@@ -16,13 +16,13 @@ async fn chain(limits: Limits) -> Node {
     })
     .await;
     for block in 0..10u64 {
-        let txs = [0, 1, 2].map(|n| {
+        let txs = [0u8, 1, 2].map(|n| {
             Key::new(1).tx(
-                3 * block + n,
+                3 * block + u64::from(n),
                 TxKind::Call(LOGGER),
                 0,
                 100_000,
-                Bytes::from(vec![n as u8]),
+                Bytes::from(vec![n]),
             )
         });
         node.mine(&txs);

@@ -27,4 +27,5 @@ mod limits;
 mod malformed;
 mod methods;
 mod shapes;
+mod traces;
 mod transport;

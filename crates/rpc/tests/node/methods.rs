@@ -466,7 +466,7 @@ async fn a_transaction_lives_from_accepted_to_finalized() {
         .result("eth_getTransactionByHash", json!([tx.hash]))
         .await;
     assert_eq!(pooled["blockNumber"], Value::Null);
-    let block = node.mine(&[tx.clone()]);
+    let block = node.mine(std::slice::from_ref(&tx));
     let now = status().await;
     assert_eq!(now["level"], "preconfirmed");
     assert_eq!(now["preconfirmed"]["blockHash"], json!(block.hash));

@@ -2,12 +2,13 @@
 
 use super::transactions::receipt;
 use crate::{
-    error::{Answer, code, error, error_with, internal, of_pool, server},
+    error::{Answer, code, error, error_with, internal, of_pool, of_source, server},
     node::{Node, Registry},
     params::{Args, Data, Quantity},
     reader::RpcReceipt,
 };
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{B256, Bytes, U64};
+use foggara_pool::TxPlace;
 use foggara_store::StoreEvent;
 use jsonrpsee::{
     core::{RegisterMethodError, RpcResult},
@@ -20,6 +21,10 @@ use tokio::sync::broadcast::error::RecvError;
 
 /// EIP-7966: the transaction was accepted, but not included in time.
 const NOT_IN_TIME: i32 = 4;
+/// EIP-7966: the transaction was accepted, but cannot be executed yet.
+const NOT_READY: i32 = 5;
+/// EIP-7966: the transaction was accepted, but nonces before its own are missing.
+const NONCE_GAP: i32 = 6;
 /// How long the sequencer of a replica may take to answer.
 const FORWARD_TIME: Duration = Duration::from_secs(10);
 
@@ -96,6 +101,31 @@ async fn forward(node: &Node, url: url::Url, raw: Bytes) -> Answer<B256> {
     serde_json::from_value(answer["result"].take()).map_err(|why| unreachable(&why))
 }
 
+/// A transaction that waits behind others is in the pool; nobody should wait for it to be included.
+fn held(node: &Node, hash: B256) -> Answer<()> {
+    let Some(pool) = &node.context.pool else {
+        return Ok(());
+    };
+    let Some(tx) = pool
+        .get(&hash)
+        .filter(|_| pool.place(&hash) == Some(TxPlace::Queued))
+    else {
+        return Ok(());
+    };
+    let expected = pool.pending_nonce(tx.sender).map_err(of_source)?;
+    if tx.nonce > expected {
+        let message = format!(
+            "the transaction was added to the pool behind a nonce gap: expected {expected}"
+        );
+        return Err(error_with(NONCE_GAP, message, U64::from(expected)));
+    }
+    Err(error_with(
+        NOT_READY,
+        "the transaction was added to the pool but cannot be executed yet",
+        hash,
+    ))
+}
+
 async fn send_sync(node: Arc<Node>, raw: Bytes, timeout: Option<Timeout>) -> Answer<RpcReceipt> {
     let limits = node.limits;
     let time = match timeout {
@@ -105,6 +135,7 @@ async fn send_sync(node: Arc<Node>, raw: Bytes, timeout: Option<Timeout>) -> Ans
     let time = time.min(limits.send_sync_time_max);
     let mut events = node.store().subscribe();
     let hash = send(&node, raw).await?;
+    held(&node, hash)?;
     let included = async {
         loop {
             let reader = Arc::clone(&node);

@@ -57,6 +57,7 @@ pub(crate) struct Setup {
     pub(crate) api: Option<Vec<String>>,
     pub(crate) replica: bool,
     pub(crate) fee_cap: Option<u128>,
+    pub(crate) forward: Option<url::Url>,
 }
 
 pub(crate) struct Node {
@@ -112,7 +113,7 @@ impl Node {
             spec: Arc::clone(&spec),
             store: store.clone(),
             pool: (!setup.replica).then(|| pool.clone()),
-            forward: None,
+            forward: setup.forward,
             verifier,
             backlog,
             role: if setup.replica { "replica" } else { "dev" },

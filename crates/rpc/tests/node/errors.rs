@@ -552,4 +552,45 @@ async fn waiting_for_a_receipt_gives_it_or_the_hash() {
         .await;
     assert_eq!(error["code"], 4, "{error}");
     assert_eq!(error["data"], json!(late.hash));
+    let gapped = key.tx(5, TxKind::Call(LOGGER), 0, 100_000, Bytes::new());
+    let error = node
+        .error("eth_sendRawTransactionSync", json!([gapped.raw]))
+        .await;
+    assert_eq!(
+        (&error["code"], &error["data"]),
+        (&json!(6), &json!("0x2")),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_replica_hands_transactions_on() {
+    let sequencer = Node::new().await;
+    let replica = Node::with(Setup {
+        replica: true,
+        forward: Some(sequencer.url().parse().unwrap()),
+        ..Setup::default()
+    })
+    .await;
+    let tx = Key::new(1).tx(0, TxKind::Call(LOGGER), 0, 100_000, Bytes::new());
+    let hash = replica
+        .result("eth_sendRawTransaction", json!([tx.raw]))
+        .await;
+    assert_eq!(hash, json!(tx.hash));
+    assert!(sequencer.pool.contains(&tx.hash));
+    // What the sequencer says is what the client hears.
+    let refused = replica
+        .refused("eth_sendRawTransaction", json!([tx.raw]))
+        .await;
+    assert_eq!(refused, (-32_000, "already known".into()));
+    let Node { server, .. } = sequencer;
+    server.stop().await;
+    let (code, message) = replica
+        .refused("eth_sendRawTransaction", json!([tx.raw]))
+        .await;
+    assert_eq!(code, -32_000);
+    assert!(
+        message.starts_with("node is not accepting transactions: sequencer: "),
+        "{message}"
+    );
 }

@@ -423,7 +423,7 @@ async fn a_slow_batch_is_answered_with_what_is_done() {
     })
     .await;
     let raw = crate::world::Key::new(1)
-        .tx(9, Default::default(), 0, 100_000, vec![0].into())
+        .tx(0, Default::default(), 0, 100_000, vec![0].into())
         .raw;
     let batch = json!([
         { "jsonrpc": "2.0", "id": 1, "method": "eth_sendRawTransactionSync", "params": [raw, 5_000] },

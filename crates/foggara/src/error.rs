@@ -35,7 +35,9 @@ impl From<L1Error> for LaunchError {
     fn from(error: L1Error) -> Self {
         match error {
             L1Error::Url { .. } => Self::Config(error.to_string()),
-            _ => Self::L1(format!("{error}; --l1 has to be the execution RPC of a running L1")),
+            _ => Self::L1(format!(
+                "{error}; --l1 has to be the execution RPC of a running L1"
+            )),
         }
     }
 }

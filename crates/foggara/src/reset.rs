@@ -21,7 +21,10 @@ pub fn remove_state(dir: &Path, chain_files: bool) -> Result<(), LaunchError> {
     let _l1_lock = FolderLock::of_existing(foggara_devl1::store_dir(&l1))?;
     let _store_lock = FolderLock::of_existing(&store)?;
     // The files that name the chain go first: half a removal must not look like that chain.
-    for file in [ROLLUP_FILE, GENESIS_FILE].into_iter().filter(|_| chain_files) {
+    for file in [ROLLUP_FILE, GENESIS_FILE]
+        .into_iter()
+        .filter(|_| chain_files)
+    {
         gone(&dir.join(file), fs::remove_file(dir.join(file)))?;
     }
     for part in [dir.join(JOURNAL_DIR), store, l1] {
@@ -32,9 +35,10 @@ pub fn remove_state(dir: &Path, chain_files: bool) -> Result<(), LaunchError> {
 
 fn gone(path: &Path, removed: io::Result<()>) -> Result<(), LaunchError> {
     match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(LaunchError::Failed(format!("cannot remove {}: {error}", path.display())))
-        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(LaunchError::Failed(format!(
+            "cannot remove {}: {error}",
+            path.display()
+        ))),
         _ => Ok(()),
     }
 }

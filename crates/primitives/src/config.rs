@@ -13,7 +13,10 @@ use alloy_rlp::{Encodable, RlpEncodable};
 /// `genesis.system_config` of `rollup.json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, RlpEncodable)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase", deny_unknown_fields))]
+#[cfg_attr(
+    feature = "serde",
+    serde(rename_all = "camelCase", deny_unknown_fields)
+)]
 pub struct GenesisSystemConfig {
     /// The account whose inbox transactions count.
     #[cfg_attr(feature = "serde", serde(rename = "batcherAddr"))]
@@ -37,7 +40,8 @@ impl GenesisSystemConfig {
         let (scalar, constant) = match word.get(20..) {
             Some([a, b, c, d, rest @ ..]) => (
                 u32::from_be_bytes([*a, *b, *c, *d]),
-                rest.first_chunk::<8>().map_or(0, |x| u64::from_be_bytes(*x)),
+                rest.first_chunk::<8>()
+                    .map_or(0, |x| u64::from_be_bytes(*x)),
             ),
             _ => (0, 0),
         };
@@ -103,37 +107,70 @@ pub struct RollupConfig {
     /// L2 chain id.
     pub l2_chain_id: u64,
     /// Regolith activation, 0.
-    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub regolith_time: Option<u64>,
     /// Canyon activation, 0.
-    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub canyon_time: Option<u64>,
     /// Delta activation, 0.
-    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub delta_time: Option<u64>,
     /// Ecotone activation, 0.
-    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub ecotone_time: Option<u64>,
     /// Fjord activation, 0.
-    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub fjord_time: Option<u64>,
     /// Granite activation, 0.
-    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub granite_time: Option<u64>,
     /// Holocene activation, 0.
-    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub holocene_time: Option<u64>,
     /// Isthmus activation, 0.
-    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub isthmus_time: Option<u64>,
     /// Not implemented: must be absent.
-    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub jovian_time: Option<u64>,
     /// Not implemented: must be absent.
-    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub karst_time: Option<u64>,
     /// Not implemented: must be absent.
-    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub interop_time: Option<u64>,
     /// Where batches are sent.
     pub batch_inbox_address: Address,
@@ -145,17 +182,26 @@ pub struct RollupConfig {
     #[cfg_attr(feature = "serde", serde(default))]
     pub protocol_versions_address: Address,
     /// What zero EIP-1559 parameters stand for.
-    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub chain_op_config: Option<ChainOpConfig>,
     /// Null (deviation D8).
-    #[cfg_attr(feature = "serde", serde(default, deserialize_with = "only_null", serialize_with = "null"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, deserialize_with = "only_null", serialize_with = "null")
+    )]
     pub alt_da: (),
 }
 
 #[cfg(feature = "serde")]
 fn only_null<'de, D: serde::Deserializer<'de>>(d: D) -> Result<(), D::Error> {
-    <Option<serde::de::IgnoredAny> as serde::Deserialize>::deserialize(d)?
-        .map_or(Ok(()), |_| Err(serde::de::Error::custom("alt_da is not supported, use null")))
+    <Option<serde::de::IgnoredAny> as serde::Deserialize>::deserialize(d)?.map_or(Ok(()), |_| {
+        Err(serde::de::Error::custom(
+            "alt_da is not supported, use null",
+        ))
+    })
 }
 
 #[cfg(feature = "serde")]
@@ -207,15 +253,27 @@ impl RollupConfig {
     /// # Errors
     /// [`ConfigError`]: the first rule that does not hold.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let zero = |is_zero: bool, name| if is_zero { Err(ConfigError::Zero(name)) } else { Ok(()) };
+        let zero = |is_zero: bool, name| {
+            if is_zero {
+                Err(ConfigError::Zero(name))
+            } else {
+                Ok(())
+            }
+        };
         zero(self.l1_chain_id == 0, "l1_chain_id")?;
         zero(self.l2_chain_id == 0, "l2_chain_id")?;
         if self.l1_chain_id == self.l2_chain_id {
             return Err(ConfigError::SameChainId(self.l1_chain_id));
         }
         zero(self.batch_inbox_address.is_zero(), "batch_inbox_address")?;
-        zero(self.deposit_contract_address.is_zero(), "deposit_contract_address")?;
-        zero(self.l1_system_config_address.is_zero(), "l1_system_config_address")?;
+        zero(
+            self.deposit_contract_address.is_zero(),
+            "deposit_contract_address",
+        )?;
+        zero(
+            self.l1_system_config_address.is_zero(),
+            "l1_system_config_address",
+        )?;
         zero(self.block_time == 0, "block_time")?;
         let forks = [
             (self.regolith_time, "regolith_time"),
@@ -240,33 +298,60 @@ impl RollupConfig {
         }
         let range = |field, got, min, max| {
             if got < min || got > max {
-                Err(ConfigError::Range { field, got, min, max })
+                Err(ConfigError::Range {
+                    field,
+                    got,
+                    min,
+                    max,
+                })
             } else {
                 Ok(())
             }
         };
-        range("seq_window_size", self.seq_window_size, SEQ_WINDOW_SIZE_MIN, SEQ_WINDOW_SIZE_MAX)?;
+        range(
+            "seq_window_size",
+            self.seq_window_size,
+            SEQ_WINDOW_SIZE_MIN,
+            SEQ_WINDOW_SIZE_MAX,
+        )?;
         let system = &self.genesis.system_config;
-        range("genesis.system_config.gasLimit", system.gas_limit, GAS_LIMIT_MIN, GAS_LIMIT_MAX)?;
+        range(
+            "genesis.system_config.gasLimit",
+            system.gas_limit,
+            GAS_LIMIT_MIN,
+            GAS_LIMIT_MAX,
+        )?;
         let params = system.eip1559_params.as_slice();
-        let half_is_zero = params.chunks(4).any(|half| half.iter().all(|byte| *byte == 0));
+        let half_is_zero = params
+            .chunks(4)
+            .any(|half| half.iter().all(|byte| *byte == 0));
         zero(half_is_zero, "genesis.system_config.eip1559Params")?;
         let canyon = self.chain_op_config.unwrap_or_default();
-        zero(canyon.eip1559_elasticity == 0, "chain_op_config.eip1559Elasticity")?;
-        zero(canyon.eip1559_denominator_canyon == 0, "chain_op_config.eip1559DenominatorCanyon")
+        zero(
+            canyon.eip1559_elasticity == 0,
+            "chain_op_config.eip1559Elasticity",
+        )?;
+        zero(
+            canyon.eip1559_denominator_canyon == 0,
+            "chain_op_config.eip1559DenominatorCanyon",
+        )
     }
 
     /// `(denominator, elasticity)` that zero parameters stand for.
     pub fn canyon_eip1559(&self) -> (u64, u64) {
-        self.chain_op_config
-            .map_or((250, 6), |c| (c.eip1559_denominator_canyon, c.eip1559_elasticity))
+        self.chain_op_config.map_or((250, 6), |c| {
+            (c.eip1559_denominator_canyon, c.eip1559_elasticity)
+        })
     }
 }
 
 /// One entry of the L1 blob schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, RlpEncodable)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase", deny_unknown_fields))]
+#[cfg_attr(
+    feature = "serde",
+    serde(rename_all = "camelCase", deny_unknown_fields)
+)]
 pub struct BlobScheduleEntry {
     /// L1 unix seconds from which the entry holds.
     pub time: u64,
@@ -294,7 +379,10 @@ pub struct PrecompileSetConfig {
 /// `config.foggara` of `genesis.json` (`ROLLUP.md` section 3.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase", deny_unknown_fields))]
+#[cfg_attr(
+    feature = "serde",
+    serde(rename_all = "camelCase", deny_unknown_fields)
+)]
 pub struct FoggaraConfig {
     /// Version of this object, 1.
     pub version: u64,
@@ -330,8 +418,14 @@ impl Default for FoggaraConfig {
 impl FoggaraConfig {
     /// Blob base fee in wei of an L1 block, 1 if it has no excess blob gas (`ROLLUP.md` section 5.3).
     pub fn blob_base_fee(&self, l1_time: u64, excess_blob_gas: Option<u64>) -> U256 {
-        let Some(excess) = excess_blob_gas else { return U256::from(1) };
-        let entry = self.l1_blob_schedule.iter().rev().find(|entry| entry.time <= l1_time);
+        let Some(excess) = excess_blob_gas else {
+            return U256::from(1);
+        };
+        let entry = self
+            .l1_blob_schedule
+            .iter()
+            .rev()
+            .find(|entry| entry.time <= l1_time);
         let mut params = BlobParams::prague();
         if let Some(entry) = entry {
             params.target_blob_count = entry.target;
@@ -369,7 +463,11 @@ impl ChainSpec {
         if expected != got {
             return Err(ConfigError::GenesisHash { expected, got });
         }
-        Ok(Self { rollup, foggara, genesis })
+        Ok(Self {
+            rollup,
+            foggara,
+            genesis,
+        })
     }
 
     /// `keccak256("foggara/chain-spec/v1" ++ rlp(ChainSpec))`.
@@ -402,7 +500,11 @@ impl ChainSpec {
             field.encode(&mut list);
         }
         let mut preimage = b"foggara/chain-spec/v1".to_vec();
-        alloy_rlp::Header { list: true, payload_length: list.len() }.encode(&mut preimage);
+        alloy_rlp::Header {
+            list: true,
+            payload_length: list.len(),
+        }
+        .encode(&mut preimage);
         preimage.extend_from_slice(&list);
         keccak256(preimage)
     }

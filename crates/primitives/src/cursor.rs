@@ -85,7 +85,12 @@ impl Cursor {
 
     /// The cursor at genesis: nothing consumed beyond `genesis.l1`.
     pub fn genesis(l1_hash: B256, l1_number: u64, batcher: Address) -> Self {
-        Self { l1_hash, l1_number, batcher_hash: batcher.into_word(), ..Self::default() }
+        Self {
+            l1_hash,
+            l1_number,
+            batcher_hash: batcher.into_word(),
+            ..Self::default()
+        }
     }
 
     /// `keccak256("foggara/cursor/v1" ++ bytes)`.
@@ -150,7 +155,9 @@ impl Cursor {
                 batches_taken: u32::from_be_bytes(take(&mut rest)?),
             })
         })();
-        cursor.ok_or(CursorError::Phase(bytes.get(152).copied().unwrap_or_default()))
+        cursor.ok_or(CursorError::Phase(
+            bytes.get(152).copied().unwrap_or_default(),
+        ))
     }
 }
 
@@ -182,8 +189,14 @@ mod tests {
 
     #[test]
     fn refuses_other_lengths_and_phases() {
-        assert_eq!(Cursor::decode(&[0; 156]), Err(CursorError::Length { got: 156 }));
-        assert_eq!(Cursor::decode(&[0; 158]), Err(CursorError::Length { got: 158 }));
+        assert_eq!(
+            Cursor::decode(&[0; 156]),
+            Err(CursorError::Length { got: 156 })
+        );
+        assert_eq!(
+            Cursor::decode(&[0; 158]),
+            Err(CursorError::Length { got: 158 })
+        );
         let mut bytes = [0; Cursor::LEN];
         bytes[152] = 3;
         assert_eq!(Cursor::decode(&bytes), Err(CursorError::Phase(3)));

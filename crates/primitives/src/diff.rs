@@ -28,7 +28,11 @@ pub struct AccountInfo {
 
 impl Default for AccountInfo {
     fn default() -> Self {
-        Self { nonce: 0, balance: U256::ZERO, code_hash: KECCAK256_EMPTY }
+        Self {
+            nonce: 0,
+            balance: U256::ZERO,
+            code_hash: KECCAK256_EMPTY,
+        }
     }
 }
 
@@ -92,7 +96,8 @@ impl StateDiff {
             if change.new_code.is_some() {
                 mine.new_code.clone_from(&change.new_code);
             }
-            mine.storage.extend(change.storage.iter().map(|(k, v)| (*k, *v)));
+            mine.storage
+                .extend(change.storage.iter().map(|(k, v)| (*k, *v)));
         }
     }
 
@@ -168,7 +173,11 @@ impl StateDiff {
             accounts.insert(
                 address,
                 AccountChange {
-                    info: exists.then_some(AccountInfo { nonce, balance, code_hash }),
+                    info: exists.then_some(AccountInfo {
+                        nonce,
+                        balance,
+                        code_hash,
+                    }),
                     storage_wiped: flags & FLAG_WIPED != 0,
                     new_code: (flags & FLAG_CODE != 0).then(Bytes::new),
                     storage,
@@ -229,12 +238,19 @@ mod tests {
     #[test]
     fn truncation_is_refused_at_every_byte() {
         let mut diff = StateDiff::default();
-        let mut change = AccountChange { info: Some(AccountInfo::default()), ..Default::default() };
+        let mut change = AccountChange {
+            info: Some(AccountInfo::default()),
+            ..Default::default()
+        };
         change.storage.insert(B256::repeat_byte(1), U256::from(7));
         diff.accounts.insert(Address::repeat_byte(2), change);
         let bytes = diff.encode();
         for end in 1..bytes.len() {
-            assert_eq!(StateDiff::decode(&bytes[..end]), Err(DiffError::Truncated), "cut at {end}");
+            assert_eq!(
+                StateDiff::decode(&bytes[..end]),
+                Err(DiffError::Truncated),
+                "cut at {end}"
+            );
         }
     }
 

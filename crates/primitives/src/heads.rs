@@ -30,7 +30,10 @@ pub struct L1Ref {
 impl L1Ref {
     /// Number and hash alone.
     pub const fn id(&self) -> BlockId {
-        BlockId { hash: self.hash, number: self.number }
+        BlockId {
+            hash: self.hash,
+            number: self.number,
+        }
     }
 }
 
@@ -56,7 +59,10 @@ pub struct L2Ref {
 impl L2Ref {
     /// Number and hash alone.
     pub const fn id(&self) -> BlockId {
-        BlockId { hash: self.hash, number: self.number }
+        BlockId {
+            hash: self.hash,
+            number: self.number,
+        }
     }
 }
 

@@ -66,7 +66,10 @@ pub enum L1InfoError {
 impl L1Info {
     /// The L1 origin.
     pub const fn origin(&self) -> BlockId {
-        BlockId { hash: self.block_hash, number: self.number }
+        BlockId {
+            hash: self.block_hash,
+            number: self.number,
+        }
     }
 
     /// The batcher's address.

@@ -14,7 +14,9 @@
 extern crate alloc;
 
 #[cfg(not(target_pointer_width = "64"))]
-compile_error!("the pure core is defined for 64-bit targets only (FAULTPROOF.md section 1, rule 4)");
+compile_error!(
+    "the pure core is defined for 64-bit targets only (FAULTPROOF.md section 1, rule 4)"
+);
 
 pub mod addresses;
 pub mod constants;
@@ -39,5 +41,5 @@ pub use diff::{AccountChange, AccountInfo, DiffError, StateDiff};
 pub use heads::{BlockId, Heads, L1Ref, L2Ref};
 pub use l1_info::{L1Info, L1InfoError};
 pub use output::{OutputRoot, output_root_v0};
-pub use source::{StateSource, SourceError};
+pub use source::{SourceError, StateSource};
 pub use system_config::SystemConfig;

@@ -50,7 +50,10 @@ mod tests {
 
     #[test]
     fn scalars_survive_their_word() {
-        let config = SystemConfig { scalar: SystemConfig::scalar_word(1_368, 810_949), ..Default::default() };
+        let config = SystemConfig {
+            scalar: SystemConfig::scalar_word(1_368, 810_949),
+            ..Default::default()
+        };
         assert_eq!(config.fee_scalars(), (1_368, 810_949));
         assert_eq!(config.scalar[0], 1);
     }

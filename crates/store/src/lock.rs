@@ -34,7 +34,10 @@ impl FolderLock {
     /// system refused.
     pub fn of_existing(dir: impl AsRef<Path>) -> Result<Option<Self>, OpenError> {
         let dir = dir.as_ref();
-        dir.join(LOCK_FILE).exists().then(|| Self::take(dir)).transpose()
+        dir.join(LOCK_FILE)
+            .exists()
+            .then(|| Self::take(dir))
+            .transpose()
     }
 
     /// Takes the lock without waiting.

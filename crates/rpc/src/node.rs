@@ -13,6 +13,7 @@ use jsonrpsee::{
     core::{RegisterMethodError, RpcResult},
 };
 use serde::Serialize;
+use serde_json::value::RawValue;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -106,6 +107,11 @@ async fn blocking<T: Send + 'static>(
         .unwrap_or_else(|why| Err(internal("thread", &why)))
 }
 
+/// Writes an answer where it was found, not on a thread that serves connections: it may be long.
+fn written<T: Serialize>(value: T) -> Answer<Box<RawValue>> {
+    serde_json::value::to_raw_value(&value).map_err(|why| internal("answer", &why))
+}
+
 /// Registers the methods of a node.
 pub(crate) struct Registry(pub(crate) RpcModule<Node>);
 
@@ -133,7 +139,7 @@ impl Registry {
     ) -> Registered {
         self.0
             .register_async_method(name, move |params, node, _| async move {
-                blocking(move || f(&node, &mut Args::new(&params)?)).await
+                blocking(move || f(&node, &mut Args::new(&params)?).and_then(written)).await
             })?;
         Ok(())
     }
@@ -148,7 +154,7 @@ impl Registry {
             .register_async_method(name, move |params, node, _| async move {
                 let job = Arc::clone(&node);
                 node.calls
-                    .run(move || f(&job, &mut Args::new(&params)?))
+                    .run(move || f(&job, &mut Args::new(&params)?).and_then(written))
                     .await
             })?;
         Ok(())
@@ -164,7 +170,7 @@ impl Registry {
             .register_async_method(name, move |params, node, _| async move {
                 let job = Arc::clone(&node);
                 node.proofs
-                    .run(move || f(&job, &mut Args::new(&params)?))
+                    .run(move || f(&job, &mut Args::new(&params)?).and_then(written))
                     .await
             })?;
         Ok(())

@@ -1,11 +1,12 @@
 //! Transactions that wait for a block, by sender and nonce.
 //!
 //! With a folder every transaction is a file of its own, synced before its hash is given out and
-//! removed after the block that holds it is durable.
+//! removed after the block that holds it is durable. A file is the Keccak-256 hash of the rest, then
+//! the network form: what it names was verified before it was written and is not verified again.
 
 use crate::{DevL1Error, PoolTx};
 use alloy_consensus::Transaction;
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, Bytes, keccak256};
 use foggara_l1::Rejection;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -54,14 +55,9 @@ impl Pool {
         let mut found = Vec::new();
         for entry in fs::read_dir(dir)? {
             let path = entry?.path();
-            // A file that was being written when the process died: its hash was never given out.
-            let decode = |raw: Vec<u8>| {
-                PoolTx::decode(&raw)
-                    .ok()
-                    .or_else(|| PoolTx::returned(raw.into()))
-            };
-            match fs::read(&path).ok().and_then(decode) {
+            match stored(&fs::read(&path)?) {
                 Some(tx) => found.push(tx),
+                // It was being written when the process died: its hash was never given out.
                 None => fs::remove_file(&path)?,
             }
         }
@@ -112,7 +108,9 @@ impl Pool {
     fn write(&self, tx: &PoolTx) -> Result<(), DevL1Error> {
         let Some(dir) = &self.dir else { return Ok(()) };
         let mut file = File::create(dir.join(format!("{:x}", tx.hash())))?;
-        file.write_all(&tx.network())?;
+        let network = tx.network();
+        file.write_all(keccak256(&network).as_slice())?;
+        file.write_all(&network)?;
         file.sync_all()?;
         File::open(dir)?.sync_all()?;
         Ok(())
@@ -274,6 +272,17 @@ impl Pool {
     pub(crate) fn at(&self, sender: Address, nonce: u64) -> Option<&PoolTx> {
         self.by_sender.get(&sender)?.get(&nonce)
     }
+}
+
+/// What a file of the pool holds, if it is whole.
+fn stored(file: &[u8]) -> Option<PoolTx> {
+    let (hash, network) = file.split_first_chunk::<32>()?;
+    if keccak256(network) != *hash {
+        return None;
+    }
+    PoolTx::decode_verified(network)
+        .ok()
+        .or_else(|| PoolTx::returned(Bytes::copy_from_slice(network)))
 }
 
 /// Floor of the intrinsic gas (EIP-7623); the executor checks the rest.

@@ -15,6 +15,9 @@ use foggara_l1::{Rejection, TxKind, kzg_settings};
 /// The network form of a transaction of this chain.
 type Network = EthereumTxEnvelope<TxEip4844Variant<BlobTransactionSidecarVariant>>;
 
+/// A blob transaction as it comes in.
+type WithSidecar = TxEip4844WithSidecar<BlobTransactionSidecarVariant>;
+
 /// A transaction of the pool.
 #[derive(Debug, Clone)]
 pub struct PoolTx {
@@ -33,11 +36,27 @@ fn invalid(message: impl Into<String>) -> DevL1Error {
 impl PoolTx {
     /// Decodes the network form, recovers the sender and verifies the blobs' proofs.
     pub(crate) fn decode(raw: &[u8]) -> Result<Self, DevL1Error> {
+        Self::decode_with(raw, verified)
+    }
+
+    /// The same for what was verified before: loading the trusted setup takes seconds, for which a
+    /// restart has no use.
+    pub(crate) fn decode_verified(raw: &[u8]) -> Result<Self, DevL1Error> {
+        Self::decode_with(raw, |tx| match tx.sidecar() {
+            BlobTransactionSidecarVariant::Eip4844(sidecar) => Ok(sidecar.clone()),
+            BlobTransactionSidecarVariant::Eip7594(_) => Err(cell_proofs()),
+        })
+    }
+
+    fn decode_with(
+        raw: &[u8],
+        sidecar_of: impl FnOnce(&WithSidecar) -> Result<BlobTransactionSidecar, DevL1Error>,
+    ) -> Result<Self, DevL1Error> {
         let tx = Network::decode_2718_exact(raw)
             .map_err(|error| invalid(format!("failed to decode signed transaction: {error}")))?;
         let sidecar = match &tx {
             Network::Eip4844(signed) => match signed.tx() {
-                TxEip4844Variant::TxEip4844WithSidecar(tx) => Some(verified(tx)?),
+                TxEip4844Variant::TxEip4844WithSidecar(tx) => Some(sidecar_of(tx)?),
                 TxEip4844Variant::TxEip4844(_) => {
                     return Err(invalid("missing sidecar in blob transaction"));
                 }
@@ -148,10 +167,14 @@ impl PoolTx {
     }
 }
 
-fn verified(
-    tx: &TxEip4844WithSidecar<BlobTransactionSidecarVariant>,
-) -> Result<BlobTransactionSidecar, DevL1Error> {
-    let refused = |message: String| DevL1Error::rejected(Rejection::Sidecar, message);
+fn cell_proofs() -> DevL1Error {
+    DevL1Error::rejected(
+        Rejection::Sidecar,
+        "cell proofs in sidecar: this chain is before Osaka",
+    )
+}
+
+fn verified(tx: &WithSidecar) -> Result<BlobTransactionSidecar, DevL1Error> {
     let count = tx.tx().blob_versioned_hashes.len() as u64;
     let max = blob_params().max_blob_count;
     if count == 0 || count > max {
@@ -160,12 +183,13 @@ fn verified(
         )));
     }
     let BlobTransactionSidecarVariant::Eip4844(sidecar) = tx.sidecar() else {
-        return Err(refused(
-            "cell proofs in sidecar: this chain is before Osaka".into(),
-        ));
+        return Err(cell_proofs());
     };
     sidecar
         .validate(&tx.tx().blob_versioned_hashes, kzg_settings())
-        .map_err(|error| refused(format!("blob sidecar does not verify: {error}")))?;
+        .map_err(|error| {
+            let text = format!("blob sidecar does not verify: {error}");
+            DevL1Error::rejected(Rejection::Sidecar, text)
+        })?;
     Ok(sidecar.clone())
 }

@@ -155,6 +155,75 @@ async fn a_reorg_gives_other_blocks_of_the_same_times() {
 /// A development chain lives in a folder. It is dropped, as a process that ends, and opened again:
 /// blocks, blobs, what was waiting and what was final must all still be there, and the chain goes on.
 #[tokio::test]
+async fn waiting_blobs_survive_and_what_was_half_written_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let hand = Hand::default();
+    let config = || config(&hand).in_dir(dir.path());
+    let l1 = DevL1::open(config()).unwrap();
+    let mut sender = TxManager::new(Arc::new(l1.clone()), signer(0), TxManagerConfig::dev())
+        .await
+        .unwrap();
+    for text in [b"first", b"other"] {
+        let payload = TxPayload::Blobs(vec![blob(text)]);
+        sender.submit(TxRequest::data(INBOX, payload)).unwrap();
+    }
+    sender.tick().await.unwrap();
+    drop((l1, sender));
+
+    let pool = dir.path().join("pool");
+    let files = || {
+        let mut files: Vec<_> = std::fs::read_dir(&pool)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        files.sort();
+        files
+    };
+    let written = files();
+    assert_eq!(written.len(), 2);
+    // One loses its end, the other some bytes in the middle of a blob; then both are whole again.
+    let whole: Vec<_> = written
+        .iter()
+        .map(|file| std::fs::read(file).unwrap())
+        .collect();
+    std::fs::write(&written[0], &whole[0][..100_000]).unwrap();
+    let mut hole = whole[1].clone();
+    hole[60_000..64_096].fill(1);
+    std::fs::write(&written[1], &hole[..]).unwrap();
+    drop(DevL1::open(config()).unwrap());
+    assert!(
+        files().is_empty(),
+        "a torn file was taken for a transaction"
+    );
+    for (file, bytes) in written.iter().zip(&whole) {
+        std::fs::write(file, bytes).unwrap();
+    }
+
+    let l1 = DevL1::open(config()).unwrap();
+    assert_eq!(files(), written);
+    let next = l1.mine().unwrap();
+    let block = l1
+        .block(BlockAt::Number(next.number))
+        .await
+        .unwrap()
+        .unwrap();
+    let hashes: Vec<B256> = block
+        .transactions
+        .iter()
+        .map(|tx| tx.envelope().unwrap())
+        .flat_map(|tx| {
+            alloy_consensus::Transaction::blob_versioned_hashes(tx)
+                .unwrap()
+                .to_vec()
+        })
+        .collect();
+    assert_eq!(
+        l1.blobs(block.l1_ref(), &hashes).await.unwrap(),
+        [blob(b"first"), blob(b"other")]
+    );
+}
+
+#[tokio::test]
 async fn an_opened_chain_goes_on_where_it_stopped() {
     let dir = tempfile::tempdir().unwrap();
     let hand = Hand::default();

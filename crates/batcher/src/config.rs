@@ -20,6 +20,9 @@ pub enum DaPolicy {
 pub struct BatcherConfig {
     /// Blobs, calldata, or the cheaper.
     pub da: DaPolicy,
+    /// Where the kind is chosen by price: begin with calldata while the trusted setup of blobs is
+    /// loaded, which takes seconds after each start. For chains whose window is not much longer.
+    pub calldata_first: bool,
     /// L1 blocks that a channel's first block waits at most before the channel is closed, unless more
     /// than one channel's worth of blocks is waiting.
     pub max_channel_age: u64,
@@ -48,6 +51,7 @@ impl BatcherConfig {
     pub const fn public() -> Self {
         Self {
             da: DaPolicy::Auto,
+            calldata_first: false,
             max_channel_age: 5,
             target_blobs: 1,
             max_calldata: 100_000,
@@ -63,6 +67,7 @@ impl BatcherConfig {
     /// For a development L1 with blocks of a second.
     pub const fn dev() -> Self {
         Self {
+            calldata_first: true,
             max_channel_age: 1,
             poll: Duration::from_millis(100),
             ..Self::public()

@@ -1,7 +1,7 @@
 //! KZG commitments of blobs.
 //!
-//! The trusted setup takes some megabytes and part of a second to load, so nothing here runs before
-//! the first blob appears. It is loaded without the optional tables, which would take a hundred.
+//! The trusted setup takes some megabytes and seconds to load, so nothing here runs before the first
+//! blob appears or somebody says that it will. It is loaded without the optional tables, which would take a hundred.
 
 use crate::{L1Error, SidecarForm};
 use alloy_eips::{
@@ -9,10 +9,35 @@ use alloy_eips::{
     eip7594::{BlobTransactionSidecarEip7594, BlobTransactionSidecarVariant},
 };
 use alloy_primitives::{B256, Bytes};
+use std::sync::{
+    Once,
+    atomic::{AtomicBool, Ordering},
+};
+
+/// Whether the trusted setup is loaded.
+static LOADED: AtomicBool = AtomicBool::new(false);
 
 /// The trusted setup, loaded on first use and kept.
 pub fn kzg_settings() -> &'static c_kzg::KzgSettings {
-    c_kzg::ethereum_kzg_settings(0)
+    let settings = c_kzg::ethereum_kzg_settings(0);
+    LOADED.store(true, Ordering::Release);
+    settings
+}
+
+/// Loads the trusted setup on a thread of its own, which nobody waits for. For whoever will need it
+/// soon.
+pub fn load_kzg_settings() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let thread = std::thread::Builder::new().name("kzg-setup".into());
+        // Without the thread it is loaded on first use.
+        drop(thread.spawn(kzg_settings));
+    });
+}
+
+/// Whether blobs can be worked on at once, without waiting for the trusted setup.
+pub fn kzg_settings_loaded() -> bool {
+    LOADED.load(Ordering::Acquire)
 }
 
 /// Versioned hash of a blob of 131,072 bytes (EIP-4844). Takes some tens of milliseconds.

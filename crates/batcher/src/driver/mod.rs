@@ -11,11 +11,15 @@ mod status;
 pub use status::{BatcherError, BatcherParts, BatcherStatus};
 
 use crate::{
-    BatchBlock, BatchEncoder, BatcherConfig, ChannelInfo, DaData, L1Fees, Submission, SubmissionId,
+    BatchBlock, BatchEncoder, BatcherConfig, ChannelInfo, DaData, DaPolicy, L1Fees, Submission,
+    SubmissionId,
 };
 use alloy_primitives::{B256, U256};
 use foggara_batch::ChannelId;
-use foggara_l1::{BlockTag, L1Client, SubmitError, TxEvent, TxId, TxManager, TxPayload, TxRequest};
+use foggara_l1::{
+    BlockTag, L1Client, SubmitError, TxEvent, TxId, TxManager, TxPayload, TxRequest,
+    kzg_settings_loaded, load_kzg_settings,
+};
 use foggara_primitives::{BlockId, ChainSpec, Heads, L1Ref};
 use foggara_store::{Commit, CommitError, Posted, Store, StoreError};
 use held::Held;
@@ -110,6 +114,9 @@ impl Driver {
             tx,
             status: sender,
         } = parts;
+        if config.da != DaPolicy::Calldata {
+            load_kzg_settings();
+        }
         let safe = safe_block(&store, &spec)?;
         let ids = Box::new(|| ChannelId::from(rand::random::<[u8; 16]>()));
         let encoder = BatchEncoder::new(Arc::clone(&spec), config.clone(), safe, ids);
@@ -202,9 +209,15 @@ impl Driver {
         }
         let fees = self.client.fees().await?;
         let finalized = self.client.head(BlockTag::Finalized).await?;
+        let no_blobs_yet = self.config.calldata_first && !kzg_settings_loaded();
         let fees = L1Fees {
             base_fee: fees.base_fee,
-            blob_base_fee: fees.blob_base_fee,
+            // What cannot be made yet has no price.
+            blob_base_fee: if no_blobs_yet {
+                u128::MAX
+            } else {
+                fees.blob_base_fee
+            },
         };
         let given_up = encoder.advance_l1_head(head.number, &fees);
         if given_up > 0 {

@@ -63,6 +63,8 @@ struct Book {
     receipts: HashMap<B256, Receipt>,
     /// The newest head that was read.
     latest: u64,
+    /// How often the node had no room.
+    refused: usize,
 }
 
 impl Book {
@@ -105,9 +107,12 @@ async fn send(
             }
             Err(CallError::Silence(_)) => break,
             Err(CallError::Refused { code, message }) => {
-                // A full pool is a refusal, not a loss.
-                let busy = message.contains("pool") || message.contains("slots");
+                // A full pool or a batcher that is behind is a refusal, not a loss.
+                let busy = ["pool", "slots", "not accepting"]
+                    .iter()
+                    .any(|word| message.contains(word));
                 assert!(busy, "a good transaction was refused: {code} {message}");
+                book.lock().unwrap().refused += 1;
                 sleep(Duration::from_millis(50)).await;
             }
         }
@@ -312,9 +317,10 @@ async fn nothing_that_was_said_becomes_untrue() {
 
     starts.sort();
     println!(
-        "{kills} kills, {} hashes returned in {under_load:.1?} of load, {fate:?}, {} receipts read again; \
+        "{kills} kills, {} hashes returned in {under_load:.1?} of load ({} refused), {fate:?}, {} receipts read again; \
          start to first answer p50 {:?}, max {:?}",
         told.count(),
+        told.refused,
         told.receipts.len(),
         starts[starts.len() / 2],
         starts[starts.len() - 1],

@@ -10,6 +10,9 @@ pub const DEV_ACCOUNTS: u32 = 10;
 pub const DEV_BATCHER: u32 = 9;
 
 /// The development account with this index.
+///
+/// # Panics
+/// The index is 2^31 or more.
 pub fn dev_signer(index: u32) -> PrivateKeySigner {
     MnemonicBuilder::<English>::default()
         .phrase(DEV_MNEMONIC)

@@ -130,7 +130,7 @@ fn store(builder: &SequencerBuilder, chain: &Chain) -> Result<Store, LaunchError
         ..Options::default()
     };
     let store = match &builder.dir {
-        Some(dir) => Store::open(&dir.join(STORE_DIR), options)?.0,
+        Some(dir) => Store::open(dir.join(STORE_DIR), options)?.0,
         None => Store::in_memory_with(options),
     };
     let rollup = &chain.spec.rollup;

@@ -4,7 +4,7 @@ use alloy_primitives::{Address, B256, Bytes};
 use foggara_derive::l1_info_of;
 use foggara_evm::{L1FeeParams, base_fee_of_next, da_size, l1_cost, operator_cost};
 use foggara_pool::{HeadFees, PoolState, TxQuote};
-use foggara_primitives::{AccountInfo, ChainSpec, L1Info, SourceError, StateSource};
+use foggara_primitives::{AccountInfo, ChainSpec, SourceError, StateSource};
 use foggara_store::{Store, StoreError};
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ impl DurableState {
             .ok_or(StoreError::UnknownBlock(number))?;
         let first = block.transactions.first().map(|raw| raw.as_ref());
         // Genesis says nothing of L1: its block data cost nothing.
-        let l1 = l1_info_of(number, first).unwrap_or(L1Info::default());
+        let l1 = l1_info_of(number, first).unwrap_or_default();
         Ok(HeadFees {
             number,
             base_fee_next: base_fee_of_next(&self.spec, &block.header),

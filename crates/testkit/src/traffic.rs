@@ -64,7 +64,10 @@ pub struct Traffic {
 const SINK: Address = address!("5157000000000000000000000000000000005157");
 
 impl Traffic {
-    /// Traffic of `signers`, which must be funded, distinct and unused, and at least two.
+    /// Traffic of `signers`, which must be funded, distinct and unused.
+    ///
+    /// # Panics
+    /// There are fewer than two of them.
     pub fn new(
         chain_id: u64,
         signers: impl IntoIterator<Item = PrivateKeySigner>,

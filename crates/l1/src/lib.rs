@@ -8,9 +8,7 @@ mod http;
 mod input;
 mod tx;
 
-pub use blob::{
-    kzg_settings, kzg_settings_loaded, load_kzg_settings, sidecar, versioned_hash,
-};
+pub use blob::{kzg_settings, kzg_settings_loaded, load_kzg_settings, sidecar, versioned_hash};
 pub use client::{
     BlockAt, BlockTag, FeeData, Inclusion, L1Block, L1Client, L1Receipt, L1Tx, SidecarForm,
     StateAt, ref_of,

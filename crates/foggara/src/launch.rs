@@ -54,8 +54,9 @@ pub(crate) async fn launch(builder: SequencerBuilder) -> Result<SequencerHandle,
         &mut running,
     )
     .await?;
-    let rpc_addr = serve_node(&builder, &context, &mut running).await?;
+    // The node last: when it answers, everything is there.
     let l1_rpc_addr = serve_l1(&builder, &l1, &mut running).await?;
+    let rpc_addr = serve_node(&builder, &context, &mut running).await?;
     Ok(SequencerHandle {
         chain,
         store,

@@ -25,7 +25,7 @@ const ENV_IGNORED: [&str; 5] = ["fixtures", "anvil", "e2e", "soak", "write_vecto
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct NodeConfig {
-    /// Folder of the state. Without it: `foggara/<role>` in the user's data folder.
+    /// Folder of the state. Without it: `foggara/ROLE` in the user's data folder.
     pub(crate) data: Option<PathBuf>,
     /// Keep the state in a folder that is removed at the end.
     pub(crate) tmp: bool,

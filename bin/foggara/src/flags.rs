@@ -12,7 +12,7 @@ pub(crate) struct NodeFlags {
     /// Configuration file [default: ./foggara.toml, else in the data folder]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Folder of the state [default: foggara/<role> in the user's data folder]
+    /// Folder of the state [default: foggara/ROLE in the user's data folder]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
     /// Keep the state in a folder that is removed at the end

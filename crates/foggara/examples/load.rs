@@ -28,6 +28,8 @@ const CONNECTIONS: u64 = 4;
 const BATCH: usize = 50;
 /// Transfers that may be accepted and not yet in a block: about three full blocks.
 const OUTSTANDING_MAX: u64 = 8_000;
+/// After the first batch: the setup of blobs is loaded and batches go out as blobs by then.
+const SETTLE: Duration = Duration::from_secs(20);
 /// How long the idle node is watched.
 const IDLE: Duration = Duration::from_secs(5);
 /// Longest time without progress.
@@ -109,8 +111,9 @@ async fn measure(name: &str, command: Command, port: u16, share: u64) -> Result<
         tokio::task::spawn_blocking(move || sign(senders, chain_id, share)).await?;
     let signing = signing.elapsed();
     if name == "foggara" {
-        // What is done once after the start is over when the first batch is on L1.
+        // What is done once after the start must not count as what an idle node costs.
         node.safe(1).await?;
+        sleep(SETTLE).await;
     }
     // The node works when idle too: blocks, batches.
     let before = node.cpu()?;

@@ -85,7 +85,8 @@ contract GasPriceOracleTest is Test {
     }
 
     function testFuzz_upper_bound_holds_for_small_ones(uint256 size, uint64 basefee, uint32 scalar) public {
-        size = bound(size, 0, 580);
+        // With 68 bytes of signature, 576: 18 bytes of overhead, which the bound allows; one more needs 19.
+        size = bound(size, 0, 508);
         setL1(basefee, 0, scalar, 0, 0, 0);
         assertTrue(oracle.getL1FeeUpperBound(size) >= oracle.getL1Fee(incompressible(size)), "bound");
     }

@@ -11,7 +11,7 @@ interface IGasPriceOracle {
 
     /// @notice OP's bound for the L1 fee of an unsigned transaction of `unsignedTxSize` bytes.
     /// @dev Warning: it allows one byte in 255 and 16 more for data that does not compress, while FastLZ may need one
-    /// in 32. It holds for any data up to 580 bytes, and beyond that for data that compresses at all.
+    /// in 32. It holds for any data up to 508 bytes, and beyond that for data that compresses at all.
     function getL1FeeUpperBound(uint256 unsignedTxSize) external view returns (uint256);
 
     /// @notice L1 gas that a transaction stands for: 16 per estimated byte. For display only.

@@ -25,6 +25,7 @@ mod attributes;
 mod config;
 mod cursor;
 mod diff;
+mod foggara_config;
 mod heads;
 mod l1_info;
 mod output;
@@ -33,11 +34,11 @@ mod system_config;
 
 pub use attributes::PayloadAttributes;
 pub use config::{
-    BlobScheduleEntry, ChainOpConfig, ChainSpec, ConfigError, FoggaraConfig, GenesisIds,
-    GenesisSystemConfig, PrecompileSetConfig, RollupConfig,
+    ChainOpConfig, ChainSpec, ConfigError, GenesisIds, GenesisSystemConfig, RollupConfig,
 };
 pub use cursor::{Cursor, CursorError, Phase};
 pub use diff::{AccountChange, AccountInfo, DiffError, StateDiff};
+pub use foggara_config::{BlobScheduleEntry, FoggaraConfig, PrecompileSetConfig};
 pub use heads::{BlockId, Heads, L1Ref, L2Ref};
 pub use l1_info::{L1Info, L1InfoError};
 pub use output::{OutputRoot, output_root_v0};

@@ -135,7 +135,7 @@ fn a_wrong_word_is_answered_by_the_right_one() {
     );
     env("FOGGARA_RPC__PORT", "x").refuses(2, &["FOGGARA_RPC__PORT"]);
     env("FOGGARA_LOG__FORMAT", "xml").refuses(2, &["log.format", "human and json"]);
-    dev(&["--tmp", "--data", "/tmp/x"]).refuses(2, &["--tmp", "--data"]);
+    dev(&["--tmp", "--data", "some-folder"]).refuses(2, &["--tmp", "--data"]);
     dev(&["--tmp", "--block-time", "0s"]).refuses(2, &["block-time"]);
     dev(&["--tmp", "--batcher.key", "0xac09"]).refuses(2, &["batcher.key", "never the key itself"]);
 }

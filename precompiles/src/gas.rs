@@ -2,6 +2,8 @@
 //!
 //! Source: `PRECOMPILES.md` sections 3, 4 and 5.
 
+use crate::OpError;
+
 /// Gas of any call before its words and its work.
 pub(crate) const BASE: u64 = 150;
 /// Gas per word of output.
@@ -10,6 +12,13 @@ pub(crate) const OUTPUT_WORD: u64 = 3;
 pub(crate) const ACCOUNT_COLD: u64 = 2_600;
 /// Gas of an account used as operand, any later time.
 pub(crate) const ACCOUNT_WARM: u64 = 100;
+
+/// Gas of a tensor's record used as operand, first time in the transaction.
+pub(crate) const RECORD_COLD: u64 = 2_100;
+/// Gas of a tensor's record used as operand, any later time.
+pub(crate) const RECORD_WARM: u64 = 100;
+/// Gas of a page of a stored tensor that a call touches.
+pub(crate) const PAGE: u64 = 400;
 
 /// Most matrices in a batch, rows of A, and rows of B.
 pub(crate) const SIDE_MAX: u64 = 65_535;
@@ -23,6 +32,29 @@ pub(crate) const OUTPUT_BYTES_MAX: u64 = 4 << 20;
 pub(crate) const INLINE_BYTES_MAX: u64 = 1 << 20;
 /// Largest sum of a call's operands in bytes.
 pub(crate) const OPERAND_BYTES_MAX: u64 = 128 << 20;
+
+/// Most elements that one client contributes.
+pub(crate) const CLIENT_ELEMENTS_MAX: u64 = 1 << 22;
+/// Most clients, or shares.
+pub(crate) const CLIENTS_MAX: u64 = 256;
+/// Most values of a top-k.
+pub(crate) const TOP_MAX: u64 = 1_024;
+
+/// Refuses what passes a limit.
+pub(crate) const fn at_most(got: u64, max: u64) -> Result<(), OpError> {
+    if got > max {
+        return Err(OpError::TooLarge { got, max });
+    }
+    Ok(())
+}
+
+/// Refuses a dimension of argument `which` that is zero, or above its limit.
+pub(crate) const fn dimension(which: u8, got: u64, max: u64) -> Result<(), OpError> {
+    if got == 0 {
+        return Err(OpError::BadShape(which));
+    }
+    at_most(got, max)
+}
 
 /// Words of 32 bytes that hold this many bytes.
 pub(crate) const fn words(bytes: u64) -> u64 {

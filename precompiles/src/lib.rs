@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(feature = "std"), no_std)]
-#![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "std"), forbid(unsafe_code))]
 #![cfg_attr(
     not(test),
     deny(
@@ -16,13 +16,17 @@ extern crate alloc;
 mod abi;
 mod backend;
 mod call;
+mod dtype;
 mod gas;
 mod host;
 mod operand;
 mod outcome;
 mod registry;
+mod round;
 mod tensor;
 
+pub use backend::{Backend, Ctl, Gemm, Kind, Mean, Portable, Requant, Scales};
+pub use dtype::Dtype;
 pub use host::{CallKind, Host, Loaded, NoHost};
 pub use outcome::{Fatal, OpError, Outcome};
 pub use registry::{Function, Op, REGISTRY, address_of, call, op_at};

@@ -9,56 +9,144 @@
 //! unknown until then.
 
 use crate::{
-    OpError,
+    Dtype, OpError,
+    abi::List,
     call::{Call, Stop},
     gas,
 };
+use alloc::vec::Vec;
 use alloy_primitives::Bytes;
 
-/// An operand whose bytes are at hand.
+/// What an operand must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// This many elements of a type.
+    Exactly(Dtype, u64),
+    /// One or more elements of a type.
+    Some(Dtype),
+    /// This many bytes that are no tensor of one type: a table, scales, limbs.
+    Bytes(u64),
+}
+
+/// An operand that was checked and whose account or record was paid for.
 #[derive(Debug)]
 pub(crate) enum Operand<'a> {
     Inline(&'a [u8]),
-    Code {
-        code: Bytes,
-        start: usize,
-        end: usize,
-    },
+    Code(Bytes),
+}
+
+/// The bytes of an operand.
+#[derive(Debug)]
+pub(crate) enum Data<'a> {
+    Borrowed(&'a [u8]),
+    Shared(Bytes),
+}
+
+impl core::ops::Deref for Data<'_> {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Borrowed(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
 }
 
 impl<'a> Operand<'a> {
-    /// Resolves argument `which`, which must have `want` bytes.
+    /// Resolves argument `which`.
     pub(crate) fn load(
         call: &mut Call<'_>,
         which: u8,
         encoded: &'a [u8],
-        want: u64,
+        want: Want,
     ) -> Result<Self, Stop> {
-        match encoded.split_first() {
-            Some((0x00, bytes)) => inline(which, bytes, want),
-            Some((0x02, reference)) => code(call, which, reference, want),
-            _ => Err(OpError::BadOperand(which).into()),
+        let operand = match encoded.split_first() {
+            Some((0x00, bytes)) => inline(which, bytes, want)?,
+            Some((0x02, reference)) => code(call, which, reference, want)?,
+            _ => return Err(OpError::BadOperand(which).into()),
+        };
+        call.count_operand(operand.size())?;
+        Ok(operand)
+    }
+
+    /// Resolves an argument that may be absent.
+    pub(crate) fn load_if_any(
+        call: &mut Call<'_>,
+        which: u8,
+        encoded: &'a [u8],
+        want: Want,
+    ) -> Result<Option<Self>, Stop> {
+        if encoded.is_empty() {
+            return Ok(None);
+        }
+        Self::load(call, which, encoded, want).map(Some)
+    }
+
+    /// Resolves each operand of the array that is argument `which`.
+    pub(crate) fn load_all(
+        call: &mut Call<'_>,
+        which: u8,
+        list: List<'a>,
+        want: Want,
+    ) -> Result<Vec<Self>, Stop> {
+        list.iter()
+            .map(|encoded| Self::load(call, which, encoded, want))
+            .collect()
+    }
+
+    /// Size in bytes.
+    pub(crate) fn size(&self) -> u64 {
+        match self {
+            Self::Inline(bytes) => bytes.len() as u64,
+            Self::Code(bytes) => bytes.len() as u64,
         }
     }
 
-    pub(crate) fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Inline(bytes) => bytes,
-            Self::Code { code, start, end } => code.get(*start..*end).unwrap_or_default(),
-        }
+    /// Words that are paid for.
+    pub(crate) fn words(&self) -> u64 {
+        gas::words(self.size())
+    }
+
+    /// The bytes; only once the call has begun, that is, is paid for.
+    pub(crate) fn fetch(self, _call: &mut Call<'_>) -> Result<Data<'a>, Stop> {
+        Ok(match self {
+            Self::Inline(bytes) => Data::Borrowed(bytes),
+            Self::Code(bytes) => Data::Shared(bytes),
+        })
+    }
+
+    /// The bytes of each.
+    pub(crate) fn fetch_all(
+        operands: Vec<Self>,
+        call: &mut Call<'_>,
+    ) -> Result<Vec<Data<'a>>, Stop> {
+        operands
+            .into_iter()
+            .map(|operand| operand.fetch(call))
+            .collect()
     }
 }
 
-fn inline(which: u8, bytes: &[u8], want: u64) -> Result<Operand<'_>, Stop> {
-    let got = bytes.len() as u64;
-    if got > gas::INLINE_BYTES_MAX {
-        return Err(OpError::TooLarge {
-            got,
-            max: gas::INLINE_BYTES_MAX,
+impl Want {
+    fn check(self, which: u8, got: u64) -> Result<(), OpError> {
+        let want = match self {
+            Self::Exactly(dtype, count) => count.saturating_mul(dtype.bytes()),
+            Self::Bytes(want) => want,
+            Self::Some(_) if got == 0 => return Err(OpError::BadShape(which)),
+            // The next size below that is whole; the sizes of elements are powers of two.
+            Self::Some(dtype) => got & !dtype.bytes().saturating_sub(1),
+        };
+        if got != want {
+            return Err(OpError::LengthMismatch { which, want, got });
         }
-        .into());
+        Ok(())
     }
-    check_length(which, want, got)?;
+}
+
+fn inline(which: u8, bytes: &[u8], want: Want) -> Result<Operand<'_>, Stop> {
+    let got = bytes.len() as u64;
+    gas::at_most(got, gas::INLINE_BYTES_MAX)?;
+    want.check(which, got)?;
     Ok(Operand::Inline(bytes))
 }
 
@@ -66,19 +154,18 @@ fn code<'a>(
     call: &mut Call<'_>,
     which: u8,
     reference: &[u8],
-    want: u64,
+    want: Want,
 ) -> Result<Operand<'a>, Stop> {
     let (account, offset, length) = split_reference(reference).ok_or(OpError::BadOperand(which))?;
-    check_length(which, want, length.into())?;
+    want.check(which, length.into())?;
     let code = call.code(account)?;
     let range = |start: u64| {
         let end = start.saturating_add(length.into());
         let fits = code.first() == Some(&0) && end <= code.len() as u64;
-        fits.then_some((usize::try_from(start).ok()?, usize::try_from(end).ok()?))
+        fits.then_some(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
     };
-    let (start, end) =
-        range(u64::from(offset).saturating_add(1)).ok_or(OpError::BadCode(account))?;
-    Ok(Operand::Code { code, start, end })
+    let range = range(u64::from(offset).saturating_add(1)).ok_or(OpError::BadCode(account))?;
+    Ok(Operand::Code(code.slice(range)))
 }
 
 fn split_reference(reference: &[u8]) -> Option<([u8; 20], u32, u32)> {
@@ -90,11 +177,4 @@ fn split_reference(reference: &[u8]) -> Option<([u8; 20], u32, u32)> {
         u32::from_be_bytes(*offset),
         u32::from_be_bytes(length),
     ))
-}
-
-fn check_length(which: u8, want: u64, got: u64) -> Result<(), OpError> {
-    if got != want {
-        return Err(OpError::LengthMismatch { which, want, got });
-    }
-    Ok(())
 }

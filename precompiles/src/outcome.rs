@@ -47,11 +47,21 @@ pub enum OpError {
     BadCalldata,
     /// `BadShape(uint8 which)`: a dimension is zero, or dimensions do not fit each other.
     BadShape(u8),
-    /// `BadParam(uint8 which)`: an undefined flag, kind or mode.
+    /// `BadDtype(uint8 which)`: an element type that is unknown, or not taken here.
+    BadDtype(u8),
+    /// `BadParam(uint8 which)`: a parameter outside its range, or an undefined flag, kind or mode.
     BadParam(u8),
     /// `BadOperand(uint8 which)`: an unknown first byte, a reference of the wrong length, or an
     /// operand that is absent where it is required.
     BadOperand(u8),
+    /// `BadElement(uint8 which, uint256 index)`: an element that the operation cannot take. The only
+    /// error found during the work; it costs the full gas.
+    BadElement {
+        /// The argument.
+        which: u8,
+        /// Index of the element in its operand.
+        index: u64,
+    },
     /// `TooLarge(uint256 got, uint256 max)`: a limit is passed.
     TooLarge {
         /// What was seen.
@@ -79,6 +89,16 @@ pub enum OpError {
     },
     /// `BadCode(address account)`: the account's code is no data, or the range is outside it.
     BadCode([u8; 20]),
+    /// `UnknownTensor(bytes32 id)`: no such tensor was ever stored, or it was pruned.
+    UnknownTensor([u8; 32]),
+    /// `TensorExpired(bytes32 id)`: its time is over.
+    TensorExpired([u8; 32]),
+    /// `TensorNotMature(bytes32 id)`: stored in this block by another transaction.
+    TensorNotMature([u8; 32]),
+    /// `StaticStore()`: a call that writes, under STATICCALL.
+    StaticStore,
+    /// `DirectCallOnly()`: a call that writes, under DELEGATECALL or CALLCODE.
+    DirectCallOnly,
     /// `NotPayable()`: a direct call with value.
     NotPayable,
     /// `UnknownSelector(bytes4 got)`: no such function here, or not yet.
@@ -92,8 +112,12 @@ impl OpError {
         match *self {
             Self::BadCalldata => out.extend([0x1a, 0x2e, 0x15, 0x94]),
             Self::BadShape(which) => error(&mut out, [0x06, 0x67, 0x69, 0x1c], &[which.into()]),
+            Self::BadDtype(which) => error(&mut out, [0x14, 0xb1, 0x5a, 0xec], &[which.into()]),
             Self::BadParam(which) => error(&mut out, [0x84, 0x0e, 0x1e, 0xa7], &[which.into()]),
             Self::BadOperand(which) => error(&mut out, [0x4d, 0x1e, 0x21, 0x20], &[which.into()]),
+            Self::BadElement { which, index } => {
+                error(&mut out, [0x83, 0xb6, 0x2c, 0xb9], &[which.into(), index]);
+            }
             Self::TooLarge { got, max } => error(&mut out, [0x67, 0x7f, 0xd0, 0xe3], &[got, max]),
             Self::LengthMismatch { which, want, got } => {
                 error(
@@ -110,6 +134,11 @@ impl OpError {
                 out.extend([0; 12]);
                 out.extend(account);
             }
+            Self::UnknownTensor(id) => tensor(&mut out, [0x0a, 0x30, 0x05, 0x34], id),
+            Self::TensorExpired(id) => tensor(&mut out, [0x71, 0xc6, 0xf7, 0x63], id),
+            Self::TensorNotMature(id) => tensor(&mut out, [0x01, 0xfc, 0xb3, 0x3f], id),
+            Self::StaticStore => out.extend([0xff, 0xb7, 0xa7, 0x4f]),
+            Self::DirectCallOnly => out.extend([0xcb, 0xa8, 0x7d, 0xaa]),
             Self::NotPayable => out.extend([0x15, 0x74, 0xf9, 0xf3]),
             Self::UnknownSelector(got) => {
                 out.extend([0xc2, 0xa8, 0x25, 0xf5]);
@@ -129,6 +158,11 @@ fn error(out: &mut Vec<u8>, selector: [u8; 4], arguments: &[u64]) {
     }
 }
 
+fn tensor(out: &mut Vec<u8>, selector: [u8; 4], id: [u8; 32]) {
+    out.extend(selector);
+    out.extend(id);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,7 +173,20 @@ mod tests {
         let errors = [
             (OpError::BadCalldata, "BadCalldata()"),
             (OpError::BadShape(1), "BadShape(uint8)"),
+            (OpError::BadDtype(1), "BadDtype(uint8)"),
             (OpError::BadParam(1), "BadParam(uint8)"),
+            (
+                OpError::BadElement { which: 1, index: 2 },
+                "BadElement(uint8,uint256)",
+            ),
+            (OpError::UnknownTensor([1; 32]), "UnknownTensor(bytes32)"),
+            (OpError::TensorExpired([1; 32]), "TensorExpired(bytes32)"),
+            (
+                OpError::TensorNotMature([1; 32]),
+                "TensorNotMature(bytes32)",
+            ),
+            (OpError::StaticStore, "StaticStore()"),
+            (OpError::DirectCallOnly, "DirectCallOnly()"),
             (OpError::BadOperand(1), "BadOperand(uint8)"),
             (
                 OpError::TooLarge { got: 1, max: 2 },

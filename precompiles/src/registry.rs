@@ -2,7 +2,7 @@
 //! generator of the Solidity interface.
 
 use crate::{
-    Host, OpError, Outcome,
+    Backend, Host, OpError, Outcome,
     abi::Args,
     call::{Call, Stop},
     tensor,
@@ -92,13 +92,20 @@ pub fn op_at(address: [u8; 20]) -> Option<&'static Op> {
 
 /// Runs a call of `op`.
 ///
-/// `input` is the calldata, `gas` the gas that the caller gave. Time and memory are bounded by the
+/// `input` is the calldata, `gas` the gas that the caller gave; `backend` does the work and has no
+/// say in the result. Time and memory are bounded by the
 /// gas; nothing is allocated before the gas is checked.
 ///
 /// Order: call kind and value; selector and arguments; parameters, shapes and limits; operands
 /// from left to right; gas; meter; work. The first failure decides.
-pub fn call(op: &Op, input: &[u8], gas: u64, host: &mut dyn Host) -> Outcome {
-    let mut call = Call::new(input, gas, host);
+pub fn call(
+    op: &Op,
+    input: &[u8],
+    gas: u64,
+    host: &mut dyn Host,
+    backend: &dyn Backend,
+) -> Outcome {
+    let mut call = Call::new(input, gas, host, backend);
     let result = run(op, input, &mut call);
     call.end(result)
 }

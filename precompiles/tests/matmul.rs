@@ -3,7 +3,8 @@
 
 use alloy_primitives::{B256, Bytes, hex, keccak256};
 use foggara_precompiles::{
-    CallKind, Fatal, Host, Loaded, NoHost, OpError, Outcome, REGISTRY, address_of, call, op_at,
+    CallKind, Fatal, Host, Loaded, NoHost, OpError, Outcome, Portable, REGISTRY, address_of, call,
+    op_at,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::Value;
@@ -12,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const SELECTOR: [u8; 4] = [0x20, 0xad, 0x9b, 0xa0];
 
 fn run(input: &[u8], gas: u64, host: &mut dyn Host) -> Outcome {
-    call(op_at(address_of(1)).unwrap(), input, gas, host)
+    call(op_at(address_of(1)).unwrap(), input, gas, host, &Portable)
 }
 
 fn revert(error: OpError, gas: u64) -> Outcome {
@@ -568,7 +569,7 @@ fn a_cancelled_call_is_fatal() {
 #[test]
 fn every_other_operation_knows_no_function_yet() {
     for op in REGISTRY.iter().filter(|op| op.code != 1) {
-        let outcome = call(op, &SELECTOR, 151, &mut NoHost);
+        let outcome = call(op, &SELECTOR, 151, &mut NoHost, &Portable);
         assert_eq!(
             outcome,
             revert(OpError::UnknownSelector(SELECTOR), 151),

@@ -11,7 +11,9 @@ use alloy_evm::{
 };
 use alloy_primitives::{Address, Bytes};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use foggara_precompiles::{CallKind, Fatal, Host, Loaded, Op, Outcome, REGISTRY, address_of, call};
+use foggara_precompiles::{
+    CallKind, Fatal, Host, Loaded, Op, Outcome, Portable, REGISTRY, address_of, call,
+};
 use revm::{
     context_interface::journaled_state::account::JournaledAccountTr,
     precompile::{
@@ -154,7 +156,7 @@ fn run(op: &Op, mut input: PrecompileInput<'_>, context: &PrecompileContext) -> 
         context,
         kind,
     };
-    match call(op, data, gas, &mut host) {
+    match call(op, data, gas, &mut host, &Portable) {
         // The engine ignores a cost above the gas given and would run the call for free.
         Outcome::Success { gas: used, .. } | Outcome::Revert { gas: used, .. } if used > gas => {
             Ok(PrecompileOutput::halt(PrecompileHalt::OutOfGas, reservoir))

@@ -1,20 +1,175 @@
 //! What does the work, once a call is decoded, checked and paid for.
+//!
+//! A backend computes; what it computes is defined once, in [`plain`] and [`aggregate`], as scalar
+//! code. Every backend gives the same bytes.
 
+mod aggregate;
 mod arith;
 #[cfg(test)]
 mod plain;
-pub(crate) mod portable;
+mod portable;
+mod requant;
 #[cfg(test)]
 mod tests;
 
-use crate::{Fatal, Host};
+pub use portable::Portable;
+
+use crate::{Dtype, Fatal, Host};
+use core::fmt::Debug;
+
+/// Computes what an operation has decoded, checked and charged.
+///
+/// All tensors are packed, little-endian and row-major, at any alignment, and have exactly the sizes
+/// that their descriptions say. An implementor must give the bytes of [`Portable`], whatever the
+/// shape; [`Fatal::Cancelled`] is the only other answer, and only when `ctl` said so.
+pub trait Backend: Debug + Send + Sync {
+    /// Name for logs and metrics.
+    fn name(&self) -> &'static str;
+
+    /// Integer matrix products.
+    ///
+    /// # Errors
+    /// [`Fatal::Cancelled`]; `c` is then of no use.
+    fn gemm(
+        &self,
+        d: &Gemm,
+        a: &[u8],
+        b: &[u8],
+        c: &mut [u8],
+        ctl: &mut Ctl<'_>,
+    ) -> Result<(), Fatal>;
+
+    /// Brings `i32` accumulators, rows of `d.columns`, to 8 bits.
+    ///
+    /// # Errors
+    /// [`Fatal::Cancelled`].
+    fn requant(
+        &self,
+        d: &Requant<'_>,
+        accumulators: &[u8],
+        out: &mut [u8],
+        ctl: &mut Ctl<'_>,
+    ) -> Result<(), Fatal> {
+        requant::requant(d, accumulators, out, ctl)
+    }
+
+    /// Sums modulo `2^32` ([`Dtype::I32`]) or `2^64` ([`Dtype::I64`]), coordinate by coordinate.
+    ///
+    /// # Errors
+    /// [`Fatal::Cancelled`].
+    fn sum(
+        &self,
+        dtype: Dtype,
+        inputs: &[&[u8]],
+        out: &mut [u8],
+        ctl: &mut Ctl<'_>,
+    ) -> Result<(), Fatal> {
+        aggregate::sum(dtype, inputs, out, ctl)
+    }
+
+    /// Weighted means, coordinate by coordinate, as `i32`.
+    ///
+    /// # Errors
+    /// [`Fatal::Cancelled`].
+    fn mean(
+        &self,
+        d: &Mean<'_>,
+        inputs: &[&[u8]],
+        out: &mut [u8],
+        ctl: &mut Ctl<'_>,
+    ) -> Result<(), Fatal> {
+        aggregate::mean(d, inputs, out, ctl)
+    }
+
+    /// Per coordinate the mean of the values that are left when the `cut` lowest and the `cut` highest
+    /// are dropped, half away from zero. With `cut = (count - 1) / 2` this is the median.
+    ///
+    /// # Errors
+    /// [`Fatal::Cancelled`].
+    fn trimmed(
+        &self,
+        dtype: Dtype,
+        cut: usize,
+        inputs: &[&[u8]],
+        out: &mut [u8],
+        ctl: &mut Ctl<'_>,
+    ) -> Result<(), Fatal> {
+        aggregate::trimmed(dtype, cut, inputs, out, ctl)
+    }
+
+    /// Inner products of all pairs of `i8` or `i16` vectors: upper triangle, row by row, with the
+    /// diagonal. Exact for up to `2^22` elements.
+    ///
+    /// # Errors
+    /// [`Fatal::Cancelled`].
+    fn gram(
+        &self,
+        dtype: Dtype,
+        inputs: &[&[u8]],
+        out: &mut [i64],
+        ctl: &mut Ctl<'_>,
+    ) -> Result<(), Fatal> {
+        aggregate::gram(dtype, inputs, out, ctl)
+    }
+
+    /// `keccak256` of each 64 bytes of `pairs`, into the 32 bytes at its place in `nodes`.
+    fn keccak_nodes(&self, pairs: &[u8], nodes: &mut [u8]) {
+        for (pair, node) in pairs.chunks_exact(64).zip(nodes.chunks_exact_mut(32)) {
+            node.copy_from_slice(alloy_primitives::keccak256(pair).as_slice());
+        }
+    }
+}
+
+/// How `i32` accumulators become 8-bit elements: scaled, shifted by a zero point, clamped, looked up.
+#[derive(Debug, Clone, Copy)]
+pub struct Requant<'a> {
+    /// [`Dtype::I8`] or [`Dtype::U8`].
+    pub to: Dtype,
+    /// Columns of a row; a scale belongs to a column.
+    pub columns: usize,
+    /// One scale for all columns, or one for each.
+    pub scales: Scales<'a>,
+    /// Zero point of the result.
+    pub zero: i32,
+    /// Lowest result, in the range of `to`.
+    pub lowest: i32,
+    /// Highest result, in the range of `to`.
+    pub highest: i32,
+    /// 256 bytes that replace each result, if any.
+    pub lut: Option<&'a [u8]>,
+}
+
+/// Scales, checked.
+#[derive(Debug, Clone, Copy)]
+pub enum Scales<'a> {
+    /// `R_TOSA`: little-endian `i32` multipliers, and as many `u8` shifts.
+    Tosa {
+        /// Multipliers, 4 bytes each, not negative.
+        multipliers: &'a [u8],
+        /// Shifts, 2..=62.
+        shifts: &'a [u8],
+    },
+    /// `R_ONNX`: little-endian bit patterns of `f32`.
+    Onnx(&'a [u8]),
+}
+
+/// A weighted mean.
+#[derive(Debug, Clone, Copy)]
+pub struct Mean<'a> {
+    /// Element type of the inputs: [`Dtype::I8`], [`Dtype::I16`] or [`Dtype::I32`].
+    pub dtype: Dtype,
+    /// One weight for each input; sums of products stay within 63 bits.
+    pub weights: &'a [i32],
+    /// What the sums are divided by, not zero.
+    pub denominator: u64,
+}
 
 /// Multiply-adds, or elements moved, between two looks at [`Host::cancelled`].
 const POLL_EVERY: u64 = 1 << 22;
 
 /// Types of a product: `a * b` summed into `c`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// `i8 * i8` into `i32`, exact.
     I8,
     /// `u8 * i8` into `i32`, exact.
@@ -39,6 +194,17 @@ impl Kind {
         })
     }
 
+    /// Type of B's elements (and of A's, but for [`Kind::U8`]), and of the result's.
+    pub(crate) const fn dtypes(self) -> (Dtype, Dtype) {
+        match self {
+            Self::I8 | Self::U8 => (Dtype::I8, Dtype::I32),
+            Self::I16 => (Dtype::I16, Dtype::I64),
+            Self::I32 => (Dtype::I32, Dtype::I32),
+            Self::I32Wide => (Dtype::I32, Dtype::I64),
+        }
+    }
+
+    #[cfg(test)]
     pub(crate) const fn a_bytes(self) -> u64 {
         match self {
             Self::I8 | Self::U8 => 1,
@@ -47,10 +213,12 @@ impl Kind {
         }
     }
 
+    #[cfg(test)]
     pub(crate) const fn b_bytes(self) -> u64 {
         self.a_bytes()
     }
 
+    #[cfg(test)]
     pub(crate) const fn c_bytes(self) -> u64 {
         match self {
             Self::I8 | Self::U8 | Self::I32 => 4,
@@ -71,34 +239,44 @@ impl Kind {
 /// A checked product: `c[i][j] = sum over l of a[i][l] * b[j][l]`, `batch` times. Every side is at
 /// least 1, and the slices that go with it have exactly its sizes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Gemm {
-    pub(crate) kind: Kind,
+pub struct Gemm {
+    /// Types.
+    pub kind: Kind,
     /// A is given as `[k][m]`, not `[m][k]`.
-    pub(crate) a_transposed: bool,
+    pub a_transposed: bool,
     /// B is given as `[k][n]`, not `[n][k]`.
-    pub(crate) b_transposed: bool,
+    pub b_transposed: bool,
     /// There is one B for all batches.
-    pub(crate) b_shared: bool,
-    pub(crate) batch: usize,
-    pub(crate) m: usize,
-    pub(crate) k: usize,
-    pub(crate) n: usize,
+    pub b_shared: bool,
+    /// How many products.
+    pub batch: usize,
+    /// Rows of A and C.
+    pub m: usize,
+    /// Elements summed.
+    pub k: usize,
+    /// Rows of B, columns of C.
+    pub n: usize,
 }
 
 /// Looks at [`Host::cancelled`] often enough.
-pub(crate) struct Ctl<'a> {
+#[allow(missing_debug_implementations)]
+pub struct Ctl<'a> {
     host: &'a dyn Host,
     /// Work since the last look.
     done: u64,
 }
 
 impl<'a> Ctl<'a> {
-    pub(crate) const fn new(host: &'a dyn Host) -> Self {
+    /// Asks `host`.
+    pub const fn new(host: &'a dyn Host) -> Self {
         Self { host, done: 0 }
     }
 
-    /// Announces a piece of work, at most [`POLL_EVERY`].
-    pub(crate) fn next(&mut self, work: usize) -> Result<(), Fatal> {
+    /// Announces a piece of work, at most `2^22` multiply-adds or elements.
+    ///
+    /// # Errors
+    /// [`Fatal::Cancelled`]: nobody waits for the answer any more.
+    pub fn next(&mut self, work: usize) -> Result<(), Fatal> {
         self.done = self.done.saturating_add(work as u64);
         if self.done > POLL_EVERY {
             self.done = work as u64;

@@ -11,7 +11,7 @@
 //! Sums are exact or wrap, so all three give the same bytes.
 
 use super::{
-    Ctl, Gemm,
+    Backend, Ctl, Gemm,
     arith::{Arith, Load, for_kind},
 };
 use crate::Fatal;
@@ -31,11 +31,32 @@ const B_PANEL: usize = 1 << 15;
 /// Rows of the first side, columns of the second, inner steps of one sweep.
 const SWEEP: (usize, usize, usize) = (32, 256, 64);
 
+/// Safe scalar code for any machine: the definition of what every other backend gives.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Portable;
+
+impl Backend for Portable {
+    fn name(&self) -> &'static str {
+        "portable"
+    }
+
+    fn gemm(
+        &self,
+        d: &Gemm,
+        a: &[u8],
+        b: &[u8],
+        c: &mut [u8],
+        ctl: &mut Ctl<'_>,
+    ) -> Result<(), Fatal> {
+        gemm(d, a, b, c, ctl)
+    }
+}
+
 /// Computes `c` from `a` and `b`; all are little-endian and row-major, with the sizes of `d`.
 ///
 /// # Errors
 /// [`Fatal::Cancelled`]; `c` is then of no use.
-pub(crate) fn gemm(
+pub(super) fn gemm(
     d: &Gemm,
     a: &[u8],
     b: &[u8],

@@ -5,12 +5,12 @@
 //! as `[n][k]`, like stored weights, so both sides of an inner product lie contiguously.
 
 use crate::{
-    Function, OpError,
-    abi::{Args, BytesResult},
-    backend::{Ctl, Gemm, Kind, portable},
-    call::{Call, Stop},
+    Dtype, Function, OpError,
+    abi::Args,
+    backend::{Gemm, Kind},
+    call::{Call, Out, Price, Stop},
     gas,
-    operand::Operand,
+    operand::{Operand, Want},
 };
 use alloc::vec::Vec;
 
@@ -34,50 +34,57 @@ fn matmul(call: &mut Call<'_>, args: &Args<'_>) -> Result<Vec<u8>, Stop> {
     let (batch, m, k, n) = (args.u32(2)?, args.u32(3)?, args.u32(4)?, args.u32(5)?);
     let (a, b) = (args.bytes(6)?, args.bytes(7)?);
 
+    let store = call.flags(flags, A_TRANSPOSED | B_TRANSPOSED | B_SHARED)?;
     let shape = Shape::check(flags, kind, [batch, m, k, n].map(u64::from))?;
-    let a = Operand::load(call, 1, a, shape.a_bytes)?;
-    let b = Operand::load(call, 2, b, shape.b_bytes)?;
-    call.charge(shape.price())?;
+    let a = Operand::load(call, 1, a, shape.a)?;
+    let b = Operand::load(call, 2, b, shape.b)?;
+    let price = Price {
+        words_in: (a.words() << u32::from(shape.gemm.a_transposed))
+            .saturating_add(b.words() << u32::from(shape.gemm.b_transposed)),
+        out: &[shape.c],
+        work: shape.work,
+        store,
+    };
+    let mut result = call.begin(&price)?;
 
-    let size = usize::try_from(shape.c_bytes).unwrap_or(usize::MAX);
-    let mut c = BytesResult::zeroed(size);
-    let mut ctl = Ctl::new(call.host);
-    portable::gemm(&shape.gemm, a.bytes(), b.bytes(), c.content(), &mut ctl)?;
-    Ok(c.into_encoded())
+    let (a, b) = (a.fetch(call)?, b.fetch(call)?);
+    call.backend
+        .gemm(&shape.gemm, &a, &b, result.part(0), &mut call.ctl())?;
+    call.finish(&price, result)
 }
 
-/// A checked shape and its sizes.
+/// A checked shape.
 struct Shape {
     gemm: Gemm,
-    multiply_adds: u64,
-    a_bytes: u64,
-    b_bytes: u64,
-    c_bytes: u64,
+    a: Want,
+    b: Want,
+    c: Out,
+    /// Gas of the multiply-adds.
+    work: u64,
 }
 
 impl Shape {
     fn check(flags: u8, kind: u8, [batch, m, k, n]: [u64; 4]) -> Result<Self, OpError> {
-        if flags & !(A_TRANSPOSED | B_TRANSPOSED | B_SHARED) != 0 {
-            return Err(OpError::BadParam(0));
-        }
         let kind = Kind::from_code(kind).ok_or(OpError::BadParam(0))?;
-        side(batch, gas::SIDE_MAX)?;
-        side(m, gas::SIDE_MAX)?;
-        side(k, gas::INNER_MAX)?;
-        side(n, gas::SIDE_MAX)?;
+        gas::dimension(0, batch, gas::SIDE_MAX)?;
+        gas::dimension(0, m, gas::SIDE_MAX)?;
+        gas::dimension(0, k, gas::INNER_MAX)?;
+        gas::dimension(0, n, gas::SIDE_MAX)?;
         let product = |sides: &[u64]| {
             sides
                 .iter()
                 .fold(1u64, |all, side| all.saturating_mul(*side))
         };
         let multiply_adds = product(&[batch, m, k, n]);
-        at_most(multiply_adds, gas::MULTIPLY_ADDS_MAX)?;
-        let c_bytes = product(&[batch, m, n, kind.c_bytes()]);
-        at_most(c_bytes, gas::OUTPUT_BYTES_MAX)?;
+        gas::at_most(multiply_adds, gas::MULTIPLY_ADDS_MAX)?;
+        let (element, sum) = kind.dtypes();
+        let rows = product(&[batch, m]);
+        gas::at_most(product(&[rows, n, sum.bytes()]), gas::OUTPUT_BYTES_MAX)?;
         let b_shared = flags & B_SHARED != 0;
-        let a_bytes = product(&[batch, m, k, kind.a_bytes()]);
-        let b_bytes = product(&[if b_shared { 1 } else { batch }, n, k, kind.b_bytes()]);
-        at_most(a_bytes.saturating_add(b_bytes), gas::OPERAND_BYTES_MAX)?;
+        let a_count = product(&[rows, k]);
+        let b_count = product(&[if b_shared { 1 } else { batch }, n, k]);
+        let operands = product(&[a_count.saturating_add(b_count), element.bytes()]);
+        gas::at_most(operands, gas::OPERAND_BYTES_MAX)?;
         // Sides are at most 65,535.
         let [batch, m, k, n] = [batch, m, k, n].map(|side| usize::try_from(side).unwrap_or(0));
         let gemm = Gemm {
@@ -90,35 +97,13 @@ impl Shape {
             k,
             n,
         };
+        let a = if kind == Kind::U8 { Dtype::U8 } else { element };
         Ok(Self {
             gemm,
-            multiply_adds,
-            a_bytes,
-            b_bytes,
-            c_bytes,
+            a: Want::Exactly(a, a_count),
+            b: Want::Exactly(element, b_count),
+            c: Out::Matrix(sum, rows, n as u64),
+            work: multiply_adds.div_ceil(kind.multiply_adds_per_gas()),
         })
     }
-
-    const fn price(&self) -> u64 {
-        let a = gas::words(self.a_bytes) << (self.gemm.a_transposed as u32);
-        let b = gas::words(self.b_bytes) << (self.gemm.b_transposed as u32);
-        let work = self
-            .multiply_adds
-            .div_ceil(self.gemm.kind.multiply_adds_per_gas());
-        gas::price(a.saturating_add(b), gas::words(self.c_bytes), work)
-    }
-}
-
-fn side(side: u64, max: u64) -> Result<(), OpError> {
-    if side == 0 {
-        return Err(OpError::BadShape(0));
-    }
-    at_most(side, max)
-}
-
-const fn at_most(got: u64, max: u64) -> Result<(), OpError> {
-    if got > max {
-        return Err(OpError::TooLarge { got, max });
-    }
-    Ok(())
 }

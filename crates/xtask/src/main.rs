@@ -2,12 +2,14 @@
 
 mod bench;
 mod checks;
+mod lanes;
 mod machine;
 mod tidy;
 
 use clap::{Parser, Subcommand};
 use eyre::Result;
 use machine::{Step, cargo, root};
+use std::ffi::OsString;
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Chores of the Foggara workspace")]
@@ -65,27 +67,27 @@ fn main() -> Result<()> {
     }
 }
 
-/// `cargo test` over the workspace with everything that the tests look for in place.
+/// Every test of the workspace, or what `args` select, with everything in place that tests look for.
 fn test(args: &[String], extra_env: &[(&str, &str)]) -> Result<()> {
     machine::need_node()?;
     machine::npm_install("e2e")?;
     machine::npm_install("contracts")?;
-    let everything = ["--workspace".to_owned()];
-    let selection = if args.is_empty() {
-        everything.as_slice()
-    } else {
-        args
-    };
-    let mut step = Step::new("test", cargo()).arg("test").args(selection);
-    step = step.env("FOGGARA_E2E", root().join("e2e"));
-    if let Some(anvil) = machine::anvil() {
-        step = step.env("FOGGARA_ANVIL", anvil);
-    }
     if std::env::var_os("FOGGARA_FIXTURES").is_none() {
         println!("FOGGARA_FIXTURES is not set: Ethereum's state tests will not run.");
     }
-    for (key, value) in extra_env {
-        step = step.env(key, value);
+    let mut env: Vec<(String, OsString)> = extra_env
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), value.into()))
+        .collect();
+    env.push(("FOGGARA_E2E".to_owned(), root().join("e2e").into()));
+    if let Some(anvil) = machine::anvil() {
+        env.push(("FOGGARA_ANVIL".to_owned(), anvil.into()));
     }
-    step.run()
+    if args.is_empty() {
+        return lanes::run(&env);
+    }
+    let step = Step::new("test", cargo()).arg("test").args(args);
+    env.into_iter()
+        .fold(step, |step, (key, value)| step.env(key, value))
+        .run()
 }

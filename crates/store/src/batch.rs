@@ -12,6 +12,8 @@ pub const COMMIT_BLOCKS_MAX: usize = 256;
 /// applied in the order in which they stand here; what is left at its default changes nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Commit {
+    /// The unsafe head that the batch was made for; on another one it is refused as a conflict.
+    pub on_head: Option<B256>,
     /// Blocks to append, oldest first; at most [`COMMIT_BLOCKS_MAX`]. The first one stands on the
     /// unsafe head.
     pub blocks: Vec<Arc<ExecutedBlock>>,
@@ -60,6 +62,7 @@ impl Commit {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         let Self {
+            on_head: _,
             blocks,
             cursors,
             traces,

@@ -92,12 +92,12 @@ impl From<StoreError> for SourceError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommitError {
-    /// The first block does not stand on the unsafe head.
+    /// The first block does not stand on the unsafe head, or the batch was made for another one.
     #[error("block stands on {got}, but the head is {head}", got = .parent, head = .head.hash)]
     Conflict {
         /// Head at the time of the call.
         head: BlockId,
-        /// Parent named by the first block.
+        /// Parent named by the first block, or the head that the batch was made for.
         parent: B256,
     },
     /// The batch contradicts itself or the chain.

@@ -140,6 +140,12 @@ impl Store {
             heads,
             generation: head.generation,
         };
+        if let Some(parent) = batch.on_head
+            && parent != tip.heads.unsafe_.hash
+        {
+            let head = tip.heads.unsafe_.id();
+            return Err(CommitError::Conflict { head, parent });
+        }
         let removed = match unwind_to {
             Some(to) => unwind::unwind(&mut *tx, &mut tip, to)?,
             None => Vec::new(),

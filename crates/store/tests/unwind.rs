@@ -179,6 +179,25 @@ fn a_refused_reorg_changes_nothing() {
 }
 
 #[test]
+fn a_batch_made_for_another_head_is_refused() {
+    for (store, _dir) in stores(&archive()) {
+        let chain = Chain::random(8, 6);
+        chain.write(&store);
+        let before = common::dump(&store);
+        let on = |block: usize| Commit {
+            on_head: Some(chain.blocks[block].hash),
+            ..Commit::default()
+        };
+        let refused = store.unwind(3, on(5)).unwrap_err();
+        let parent = chain.blocks[5].hash;
+        let head = chain.id(6);
+        assert_eq!(refused, CommitError::Conflict { head, parent });
+        assert_eq!(common::dump(&store), before);
+        assert_eq!(store.unwind(3, on(6)).unwrap().len(), 3);
+    }
+}
+
+#[test]
 fn what_is_final_or_unknown_or_forgotten_is_not_unwound() {
     for (store, _dir) in stores(&Options {
         history_window: Some(2),

@@ -11,7 +11,7 @@ use crate::{
 use foggara_derive::Severity;
 use foggara_l1::{BlockAt, BlockTag, Follower, FollowerConfig, L1Client, L1Error, L1Event, ref_of};
 use foggara_primitives::{ChainSpec, L1Ref};
-use foggara_store::{Commit, Store, StoredBlock};
+use foggara_store::{Commit, CommitError, Store, StoredBlock};
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::watch, time::sleep};
 
@@ -41,6 +41,8 @@ impl Default for VerifierConfig {
 
 /// L1 blocks below the start that are remembered at most, so that a reorg across it can be followed.
 const REMEMBER_MAX: u64 = 256;
+/// Times that the chain may grow while what an unwind takes away is being saved.
+const UNWIND_RETRIES_MAX: u32 = 16;
 
 /// Derives from L1 until it is told to stop.
 pub struct Verifier {
@@ -230,30 +232,38 @@ impl Verifier {
         Ok(point)
     }
 
-    /// Unwinds to `to` and commits; the hooks stand around it.
+    /// Unwinds to `to` and commits; the hooks stand around it. The chain may grow while they save
+    /// what will be lost: then nothing is unwound, and they are asked again about all of it.
     async fn unwind(&self, to: u64, commit: Commit) -> Result<(), VerifierError> {
-        let mut saved: Vec<StoredBlock> = Vec::new();
-        let mut next = to.saturating_add(1);
-        while let Some(block) = self.store.block(next)? {
-            saved.push(block);
-            next = next.saturating_add(1);
-        }
-        self.hooks.unwinding(&saved).await?;
-        let store = self.store.clone();
-        let removed = spawn(move || store.unwind(to, commit)).await??;
-        // The builder may have appended in between.
-        let late: Vec<StoredBlock> = removed
-            .iter()
-            .filter(|block| !saved.iter().any(|saved| saved.hash == block.hash))
-            .cloned()
-            .collect();
-        if !late.is_empty() {
-            self.hooks.unwinding(&late).await?;
-        }
+        let mut attempts = 0;
+        let removed = loop {
+            let saved = self.blocks_above(to)?;
+            self.hooks.unwinding(&saved).await?;
+            let batch = Commit {
+                on_head: saved.last().map(|block| block.hash),
+                ..commit.clone()
+            };
+            let store = self.store.clone();
+            match spawn(move || store.unwind(to, batch)).await? {
+                Err(CommitError::Conflict { .. }) if attempts < UNWIND_RETRIES_MAX => attempts += 1,
+                done => break done?,
+            }
+        };
         self.hooks
             .unwound(&removed, self.store.heads().unsafe_)
             .await?;
         Ok(())
+    }
+
+    /// The canonical blocks above `number`, oldest first.
+    fn blocks_above(&self, number: u64) -> Result<Vec<StoredBlock>, VerifierError> {
+        let mut blocks = Vec::new();
+        let mut next = number.saturating_add(1);
+        while let Some(block) = self.store.block(next)? {
+            blocks.push(block);
+            next = next.saturating_add(1);
+        }
+        Ok(blocks)
     }
 
     async fn begin(&self, point: &ResumePoint) -> Result<Session, VerifierError> {

@@ -13,8 +13,8 @@ pub struct HookError(pub String);
 #[async_trait]
 pub trait Hooks: Send + Sync + 'static {
     /// These canonical blocks, oldest first, are about to be unwound: their transactions must be
-    /// durable elsewhere when this returns. May be called again with more blocks if the chain grew in
-    /// between, and for blocks that are then not unwound after all.
+    /// durable elsewhere when this returns. Called again with all blocks and more if the chain grew in
+    /// between; the last call is the one that counts.
     ///
     /// # Errors
     /// [`HookError`]: the transactions are not safe; nothing is unwound.

@@ -171,6 +171,36 @@ async fn an_unsafe_chain_that_differs_is_replaced_and_its_transactions_are_told(
     running.stop().await.unwrap();
 }
 
+/// The builder once appended a block between the saving of transactions and the unwind; those of that
+/// block were saved only after it was gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_block_that_comes_while_an_unwind_is_prepared_is_saved_before_it_goes() {
+    let mut net = Net::new(50, 3);
+    net.slot().await;
+    let mine = net.empty_store();
+    let mut hashes = Vec::new();
+    for _ in 0..net.store.heads().unsafe_.number {
+        let block = net.execute_on(&mine, vec![]).await;
+        hashes.push(block.hash);
+        mine.commit(Commit::block(Arc::new(block))).unwrap();
+    }
+    let late = net.execute_on(&mine, vec![]).await;
+    let (before, head) = (hashes.clone(), net.store.heads().unsafe_.number);
+    hashes.push(late.hash);
+    net.post(1, head);
+    let mut running = net.verify(&mine);
+    *running.hooks.grow.lock().unwrap() = Some((mine.clone(), Commit::block(Arc::new(late))));
+    net.mine();
+    running
+        .until("replaced", |status| status.heads.safe.number == head)
+        .await;
+    let told = running.hooks.unwinding.lock().unwrap().clone();
+    assert_eq!(told, [before, hashes.clone()].concat());
+    let unwound = running.hooks.unwound.lock().unwrap().clone();
+    assert_eq!(unwound, [(hashes, net.store.heads().unsafe_)]);
+    running.stop().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_invalid_transaction_on_l1_makes_a_deposits_only_block() {
     let mut net = Net::new(50, 3);

@@ -315,6 +315,8 @@ fn empty_store(spec: &ChainSpec, genesis: &ExecutedBlock) -> Store {
 /// Hooks that remember what they were told.
 #[derive(Debug, Default)]
 pub struct Recorder {
+    /// What a builder commits, and where, while the first unwind is being prepared.
+    pub grow: Mutex<Option<(Store, Commit)>>,
     pub unwinding: Mutex<Vec<B256>>,
     pub unwound: Mutex<Vec<(Vec<B256>, L2Ref)>>,
 }
@@ -326,6 +328,9 @@ impl Hooks for Recorder {
             .lock()
             .unwrap()
             .extend(removed.iter().map(|block| block.hash));
+        if let Some((store, commit)) = self.grow.lock().unwrap().take() {
+            store.commit(commit).unwrap();
+        }
         Ok(())
     }
 

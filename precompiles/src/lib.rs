@@ -18,12 +18,15 @@ mod backend;
 mod call;
 mod dtype;
 mod gas;
+mod gradient;
 mod host;
 mod operand;
 mod outcome;
 mod registry;
 mod round;
 mod tensor;
+#[cfg(test)]
+mod testing;
 
 pub use backend::{Backend, Ctl, Gemm, Kind, Mean, Portable, Requant, Scales};
 pub use dtype::Dtype;

@@ -1,0 +1,4 @@
+//! Operations on the updates of many clients, and the steps that a model takes with the result.
+
+mod clients;
+pub(crate) mod sum;

@@ -67,7 +67,10 @@ pub fn encode(values: &[Value]) -> Vec<u8> {
                 tail
             }
             Value::Array(items) => {
-                let items: Vec<_> = items.iter().map(|item| Value::Bytes(item.clone())).collect();
+                let items: Vec<_> = items
+                    .iter()
+                    .map(|item| Value::Bytes(item.clone()))
+                    .collect();
                 let mut tail = count(items.len()).to_vec();
                 tail.extend(encode(&items));
                 tail
@@ -150,7 +153,10 @@ impl<'a> Reader<'a> {
     pub fn words(self, index: usize) -> Result<Vec<Word>, Error> {
         let (start, count) = self.dynamic(index)?;
         let content = self.at(&start, &(count * 32))?;
-        Ok(content.chunks(32).map(|word| word.try_into().unwrap()).collect())
+        Ok(content
+            .chunks(32)
+            .map(|word| word.try_into().unwrap())
+            .collect())
     }
 
     /// `bytes[]` whose offset is at head word `index`: its items' offsets count from its content.
@@ -158,19 +164,29 @@ impl<'a> Reader<'a> {
         let (start, count) = self.dynamic(index)?;
         self.at(&start, &(&count * 32))?;
         let items = Reader(&self.0[usize::try_from(&start).unwrap()..]);
-        (0..usize::try_from(&count).unwrap()).map(|item| items.bytes(item)).collect()
+        (0..usize::try_from(&count).unwrap())
+            .map(|item| items.bytes(item))
+            .collect()
     }
 }
 
 /// A word as `uint<bits>`.
 pub fn unsigned(word: &Word, bits: u32) -> Result<Z, Error> {
     let value = uint_of(word);
-    if value >= Z::from(1) << bits { Err(Error::BadCalldata) } else { Ok(value) }
+    if value >= Z::from(1) << bits {
+        Err(Error::BadCalldata)
+    } else {
+        Ok(value)
+    }
 }
 
 /// A word as `int<bits>`.
 pub fn signed(word: &Word, bits: u32) -> Result<Z, Error> {
     let value = int_of(word);
     let half = Z::from(1) << (bits - 1);
-    if value >= half || value < -half { Err(Error::BadCalldata) } else { Ok(value) }
+    if value >= half || value < -half {
+        Err(Error::BadCalldata)
+    } else {
+        Ok(value)
+    }
 }

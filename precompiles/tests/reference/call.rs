@@ -22,7 +22,10 @@ pub struct World {
 impl World {
     fn load(&mut self, account: [u8; 20]) -> Loaded<Bytes> {
         let value = self.codes.get(&account).cloned().unwrap_or_default();
-        Loaded { value, is_cold: self.warm.insert(account) }
+        Loaded {
+            value,
+            is_cold: self.warm.insert(account),
+        }
     }
 }
 
@@ -169,7 +172,11 @@ impl<'a> Call<'a> {
 
     /// An operand that may be absent.
     pub fn optional(&mut self, which: u8, raw: &[u8], want: &Want) -> Res<Option<Vec<u8>>> {
-        if raw.is_empty() { Ok(None) } else { self.operand(which, raw, want).map(Some) }
+        if raw.is_empty() {
+            Ok(None)
+        } else {
+            self.operand(which, raw, want).map(Some)
+        }
     }
 
     /// Counts an operand's words once more: it is used transposed.
@@ -179,7 +186,9 @@ impl<'a> Call<'a> {
 
     /// The operands of all clients.
     pub fn clients(&mut self, which: u8, raw: &[&[u8]], want: &Want) -> Res<Vec<Vec<u8>>> {
-        raw.iter().map(|raw| self.operand(which, raw, want)).collect()
+        raw.iter()
+            .map(|raw| self.operand(which, raw, want))
+            .collect()
     }
 
     /// Bytes of all operands so far.
@@ -197,8 +206,7 @@ impl<'a> Call<'a> {
         }
         self.total = u64::try_from(&total).unwrap();
         let want = self.total;
-        Host::meter(&mut self.world, want)
-            .map_err(|left| Error::AiGasLimit(want, left).into())
+        Host::meter(&mut self.world, want).map_err(|left| Error::AiGasLimit(want, left).into())
     }
 }
 
@@ -212,7 +220,10 @@ pub struct Function {
 
 /// All functions of section 4.1.
 pub fn functions() -> impl Iterator<Item = &'static Function> {
-    tensor::FUNCTIONS.iter().chain(gradient::FUNCTIONS).chain(privacy::FUNCTIONS)
+    tensor::FUNCTIONS
+        .iter()
+        .chain(gradient::FUNCTIONS)
+        .chain(privacy::FUNCTIONS)
 }
 
 /// The function of this name.
@@ -235,10 +246,16 @@ pub fn expected(op: u8, input: &[u8], given: u64, world: &World) -> Vec<Outcome>
         if gas > given {
             return Outcome::OutOfGas;
         }
-        Outcome::Revert { gas, data: error.data() }
+        Outcome::Revert {
+            gas,
+            data: error.data(),
+        }
     };
     match run(op, input, &mut call) {
-        Ok(values) => vec![Outcome::Success { gas: call.total, output: encode(&values) }],
+        Ok(values) => vec![Outcome::Success {
+            gas: call.total,
+            output: encode(&values),
+        }],
         Err(Stop::OutOfGas) => vec![Outcome::OutOfGas],
         Err(Stop::Element(which, index)) => {
             vec![revert(&Error::BadElement(which, index as u64), call.total)]

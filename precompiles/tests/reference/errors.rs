@@ -79,6 +79,10 @@ impl Faults {
 
     /// Whether the step was passed.
     pub fn end(self) -> Result<(), crate::call::Stop> {
-        if self.0.is_empty() { Ok(()) } else { Err(crate::call::Stop::AnyOf(self.0)) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(crate::call::Stop::AnyOf(self.0))
+        }
     }
 }

@@ -65,7 +65,11 @@ fn rne(x: u64, n: i64) -> u64 {
     }
     let (x, one) = (u128::from(x), 1u128);
     let (h, q, r) = (one << (n - 1), x >> n, x % (one << n));
-    (if r > h || (r == h && q % 2 == 1) { q + 1 } else { q }) as u64
+    (if r > h || (r == h && q % 2 == 1) {
+        q + 1
+    } else {
+        q
+    }) as u64
 }
 
 /// `R_ONNX`, line by line.
@@ -76,7 +80,11 @@ pub fn r_onnx(a: i32, s: u32) -> i64 {
     let u = u64::from(a.unsigned_abs());
     let mut l = bitlen(u);
     let mut e = l - 24;
-    let mut m = if l <= 24 { u << (24 - l) } else { rne(u, l - 24) };
+    let mut m = if l <= 24 {
+        u << (24 - l)
+    } else {
+        rne(u, l - 24)
+    };
     if m == 1 << 24 {
         m = 1 << 23;
         e += 1;
@@ -116,19 +124,30 @@ pub const U32: Dtype = dtype(12, 32, false);
 pub const U64: Dtype = dtype(0, 64, false);
 
 const fn dtype(code: u8, bits: u32, is_signed: bool) -> Dtype {
-    Dtype { code, bits, is_signed }
+    Dtype {
+        code,
+        bits,
+        is_signed,
+    }
 }
 
 impl Dtype {
     /// The type with this code, if it is one of `among`.
     pub fn of(code: &Z, among: &[Self]) -> Option<Self> {
-        among.iter().find(|dtype| Z::from(dtype.code) == *code).copied()
+        among
+            .iter()
+            .find(|dtype| Z::from(dtype.code) == *code)
+            .copied()
     }
     pub fn size(self) -> usize {
         self.bits as usize / 8
     }
     pub fn min(self) -> Z {
-        if self.is_signed { -pow2(self.bits - 1) } else { Z::from(0) }
+        if self.is_signed {
+            -pow2(self.bits - 1)
+        } else {
+            Z::from(0)
+        }
     }
     pub fn max(self) -> Z {
         self.min() + pow2(self.bits) - 1
@@ -161,7 +180,11 @@ impl Dtype {
         let mut out = Vec::with_capacity(values.len() * self.size());
         for value in values {
             assert!(self.holds(value), "{value} is no element of {self:?}");
-            let two = if *value < Z::from(0) { value + pow2(self.bits) } else { value.clone() };
+            let two = if *value < Z::from(0) {
+                value + pow2(self.bits)
+            } else {
+                value.clone()
+            };
             let bytes = two.magnitude().to_bytes_le();
             let end = out.len() + self.size();
             out.extend(&bytes[..bytes.len().min(self.size())]);

@@ -1,0 +1,154 @@
+//! Every operation against a reference written from the specification alone, in integers of any
+//! width: results, gas, errors and their order, hostile calldata.
+//!
+//! `FOGGARA_AI_CASES` sets the number of random calls of each function.
+
+#![allow(unreachable_pub)] // one crate, nothing to reach
+
+mod abi;
+mod call;
+mod errors;
+mod examples;
+mod generate;
+mod gradient;
+mod privacy;
+mod tensor;
+mod wide;
+
+use call::{World, expected, functions};
+use foggara_precompiles::{Outcome, Portable, address_of, op_at};
+use generate::{Case, case};
+
+/// Functions that the registry does not know yet. Empty in the end.
+const NOT_THERE_YET: &[&str] = &[
+    "linear",
+    "binary",
+    "scaled",
+    "lut",
+    "requant",
+    "shift",
+    "unary",
+    "reduce",
+    "topk",
+    "sum",
+    "mean",
+    "median",
+    "trimmed",
+    "signMajority",
+    "gram",
+    "sqdist",
+    "krum",
+    "clip",
+    "normSq",
+    "sgd",
+    "momentum",
+    "adam",
+    "expand",
+    "reconstruct",
+];
+
+/// Whether the registry has the function; it must, unless the list above has it.
+fn is_there(name: &str) -> bool {
+    let function = call::function(name);
+    let op = op_at(address_of(function.op)).unwrap();
+    let is_known = op
+        .functions
+        .iter()
+        .any(|known| known.selector == function.selector.to_be_bytes());
+    assert!(
+        is_known || NOT_THERE_YET.contains(&name),
+        "{name} is not registered"
+    );
+    is_known
+}
+
+fn run(op: u8, input: &[u8], gas: u64, world: &World) -> Outcome {
+    foggara_precompiles::call(
+        op_at(address_of(op)).unwrap(),
+        input,
+        gas,
+        &mut world.clone(),
+        &Portable,
+    )
+}
+
+/// Runs a call and compares; the outcome that both have.
+fn compare(op: u8, input: &[u8], gas: u64, world: &World, about: &dyn std::fmt::Debug) -> Outcome {
+    let expected = expected(op, input, gas, world);
+    let got = run(op, input, gas, world);
+    assert!(
+        expected.contains(&got),
+        "op {op:#x}, gas {gas}\n{about:?}\ncalldata {}\nwant {:?}\ngot  {}",
+        alloy_primitives::hex::encode(input),
+        expected.iter().map(show).collect::<Vec<_>>(),
+        show(&got),
+    );
+    got
+}
+
+fn show(outcome: &Outcome) -> String {
+    let hex = alloy_primitives::hex::encode::<&[u8]>;
+    match outcome {
+        Outcome::Success { gas, output } => format!("success {gas} {}", hex(output)),
+        Outcome::Revert { gas, data } => format!("revert {gas} {}", hex(data)),
+        other => format!("{other:?}"),
+    }
+}
+
+fn cases(usual: u64) -> u64 {
+    std::env::var("FOGGARA_AI_CASES")
+        .ok()
+        .map_or(usual, |cases| cases.parse().unwrap())
+}
+
+#[derive(Debug, Default)]
+struct Count {
+    calls: u64,
+    successes: u64,
+    outputs: u64,
+}
+
+/// Random calls of one function: result and exact gas; one gas less; the meter.
+fn results_and_gas(name: &'static str) -> Count {
+    let mut count = Count::default();
+    for seed in 0..cases(2_000) {
+        let case @ Case { op, world, .. } = &case(name, seed);
+        let input = case.calldata();
+        let about = &(name, seed);
+        let outcome = compare(*op, &input, u64::MAX >> 1, world, about);
+        count.calls += 1;
+        let gas = match outcome {
+            Outcome::Success { gas, output } => {
+                count.successes += 1;
+                count.outputs += output.len() as u64;
+                gas
+            }
+            // A bad element costs as much as a good one.
+            Outcome::Revert { gas, data } if data[..4] == [0x83, 0xb6, 0x2c, 0xb9] => gas,
+            other => panic!("{about:?}: {}", show(&other)),
+        };
+        if seed % 8 == 0 {
+            compare(*op, &input, gas, world, about);
+            let short = compare(*op, &input, gas - 1, world, about);
+            assert_eq!(short, Outcome::OutOfGas);
+            for left in [gas, gas - 1] {
+                let world = World {
+                    meter_left: Some(left),
+                    ..world.clone()
+                };
+                compare(*op, &input, gas, &world, about);
+            }
+        }
+    }
+    count
+}
+
+#[test]
+fn results_and_gas_equal_the_wide_reference() {
+    for function in functions().filter(|function| is_there(function.name)) {
+        let start = std::time::Instant::now();
+        let count = results_and_gas(function.name);
+        assert!(count.successes * 10 >= count.calls * 9);
+        println!("{:14} {count:?} {:?}", function.name, start.elapsed());
+    }
+}

@@ -26,5 +26,5 @@ pub use reset::remove_state;
 pub use foggara_batcher::{BatcherConfig, DaPolicy};
 pub use foggara_primitives::{ChainSpec, Heads, L1Ref, L2Ref, RollupConfig};
 pub use foggara_rpc::{Level, TxStatus};
-pub use foggara_sequencer::SequencerConfig;
+pub use foggara_sequencer::{SequencerConfig, SpaceLimits};
 pub use foggara_store::StoreEvent;

@@ -6,9 +6,11 @@ mod error;
 mod origin;
 mod pipeline;
 mod run;
+mod space;
 mod tip;
 
 pub use build::{DaBudget, Skipped};
 pub use error::SequencerError;
 pub use origin::{Origin, OriginView, choose_origin, drift_exceeded};
 pub use run::{Sequencer, SequencerConfig};
+pub use space::SpaceLimits;

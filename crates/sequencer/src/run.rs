@@ -1,7 +1,7 @@
 //! The loop: one block per slot.
 
 use crate::{
-    DaBudget, Origin, OriginView, SequencerError, Skipped,
+    DaBudget, Origin, OriginView, SequencerError, Skipped, SpaceLimits,
     build::{Built, Job, build},
     choose_origin, drift_exceeded,
     pipeline::{Committed, Committer, Pipeline, Sealed, head_fees, tell_pool},
@@ -23,6 +23,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+/// Pause after a look at a disk that is too full to build.
+const DISK_RETRY: Duration = Duration::from_secs(2);
 /// Share of the slot in which a block is filled, in percent (`ROLLUP.md` section 6).
 const FILL_PERCENT: u32 = 80;
 /// Pause after an L1 that did not answer, or a decision to wait.
@@ -37,6 +39,8 @@ pub struct SequencerConfig {
     pub self_check: bool,
     /// L1 blocks on top of an origin before it is taken.
     pub l1_confs: u64,
+    /// Free space that accepting and building need.
+    pub space: SpaceLimits,
 }
 
 impl Default for SequencerConfig {
@@ -44,6 +48,7 @@ impl Default for SequencerConfig {
         Self {
             self_check: true,
             l1_confs: 0,
+            space: SpaceLimits::default(),
         }
     }
 }
@@ -131,6 +136,13 @@ impl Sequencer {
             if let Some(early) = until(time) {
                 // Wakes early only to look at what the pipeline has finished, or to stop.
                 let _ = timeout(early.min(RETRY), stop.wait_for(|stop| *stop)).await;
+                continue;
+            }
+            let free = self.store.free_bytes()?;
+            if !self.config.space.allow_building(free) {
+                self.pool.set_closed(self.config.space.refusal(free));
+                tracing::error!(free_bytes = free, "block.build.disk_full");
+                let _ = timeout(DISK_RETRY, stop.wait_for(|stop| *stop)).await;
                 continue;
             }
             match self.slot(time, &pipeline).await? {
@@ -335,7 +347,9 @@ impl Sequencer {
                 tracing::warn!(%error, "attributes");
                 Pause::Reset
             })?;
-        let no_tx_pool = drift_exceeded(time, origin.timestamp) || self.window_half_spent(head);
+        let behind = self.window_half_spent(head);
+        self.pool.set_closed(self.refusal(behind));
+        let no_tx_pool = drift_exceeded(time, origin.timestamp) || behind;
         Ok(PayloadAttributes {
             no_tx_pool,
             ..built.attributes
@@ -378,11 +392,16 @@ impl Sequencer {
     fn window_half_spent(&self, l1_head: L1Ref) -> bool {
         let safe = self.store.heads().safe;
         let age = l1_head.number.saturating_sub(safe.l1_origin.number);
-        let spent = age.saturating_mul(2) >= self.spec.rollup.seq_window_size;
-        self.pool.set_closed(
-            spent.then(|| "the batcher is behind, the sequencing window is half spent".to_owned()),
-        );
-        spent
+        age.saturating_mul(2) >= self.spec.rollup.seq_window_size
+    }
+
+    /// Why nothing new is accepted, if so.
+    fn refusal(&self, behind: bool) -> Option<String> {
+        if behind {
+            return Some("the batcher is behind, the sequencing window is half spent".to_owned());
+        }
+        let free = self.store.free_bytes().ok()?;
+        self.config.space.refusal(free)
     }
 }
 

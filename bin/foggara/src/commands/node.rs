@@ -160,6 +160,7 @@ fn builder(kind: Kind, config: &NodeConfig) -> Result<SequencerBuilder> {
         .sequencer(SequencerConfig {
             self_check: config.sequencer.self_check,
             l1_confs: config.sequencer.l1_confs,
+            ..SequencerConfig::default()
         })
         .ack_memory(ack_memory)
         .rpc(RpcOptions {

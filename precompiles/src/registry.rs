@@ -51,7 +51,12 @@ pub const REGISTRY: &[Op] = &[
     op(0x06, "NORM", "foggara.norm", &[]),
     op(0x07, "GATHER", "foggara.gather", &[]),
     op(0x10, "AGG", "foggara.agg", gradient::sum::FUNCTIONS),
-    op(0x11, "AGG_ROBUST", "foggara.agg_robust", &[]),
+    op(
+        0x11,
+        "AGG_ROBUST",
+        "foggara.agg_robust",
+        gradient::robust::FUNCTIONS,
+    ),
     op(0x12, "AGG_DIST", "foggara.agg_dist", &[]),
     op(0x13, "CLIP_NORM", "foggara.clip_norm", &[]),
     op(0x14, "OPT", "foggara.opt", &[]),

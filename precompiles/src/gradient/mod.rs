@@ -1,4 +1,5 @@
 //! Operations on the updates of many clients, and the steps that a model takes with the result.
 
 mod clients;
+pub(crate) mod robust;
 pub(crate) mod sum;

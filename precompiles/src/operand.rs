@@ -26,6 +26,12 @@ pub(crate) enum Want {
     Some(Dtype),
     /// This many bytes that are no tensor of one type: a table, scales, limbs.
     Bytes(u64),
+    /// One of two sizes in bytes; an error names the second.
+    Either(u64, u64),
+    /// One or more rows of this many elements of a type.
+    Rows(Dtype, u64),
+    /// One or more elements of a type, in a size that divides this many bytes.
+    Divisor(Dtype, u64),
 }
 
 /// An operand that was checked and whose account or record was paid for.
@@ -132,9 +138,23 @@ impl Want {
         let want = match self {
             Self::Exactly(dtype, count) => count.saturating_mul(dtype.bytes()),
             Self::Bytes(want) => want,
-            Self::Some(_) if got == 0 => return Err(OpError::BadShape(which)),
+            Self::Either(want, _) if got == want => want,
+            Self::Either(_, want) => want,
+            Self::Some(_) | Self::Rows(..) | Self::Divisor(..) if got == 0 => {
+                return Err(OpError::BadShape(which));
+            }
             // The next size below that is whole; the sizes of elements are powers of two.
             Self::Some(dtype) => got & !dtype.bytes().saturating_sub(1),
+            // The next size below that is whole, at least a row.
+            Self::Rows(dtype, count) => {
+                let row = dtype.bytes().saturating_mul(count).max(1);
+                let rows = got.checked_div(row).unwrap_or(0).max(1);
+                rows.saturating_mul(row)
+            }
+            Self::Divisor(dtype, whole) => {
+                let divides = got.is_multiple_of(dtype.bytes()) && whole.is_multiple_of(got);
+                if divides { got } else { whole }
+            }
         };
         if got != want {
             return Err(OpError::LengthMismatch { which, want, got });

@@ -44,10 +44,20 @@ impl core::fmt::Debug for Function {
 /// an operation whose functions are of a later phase answers `UnknownSelector`.
 pub const REGISTRY: &[Op] = &[
     op(0x01, "MATMUL", "foggara.matmul", tensor::gemm::FUNCTIONS),
-    op(0x02, "LINEARQ", "foggara.linearq", &[]),
+    op(
+        0x02,
+        "LINEARQ",
+        "foggara.linearq",
+        tensor::linear::FUNCTIONS,
+    ),
     op(0x03, "CONV2D", "foggara.conv2d", &[]),
-    op(0x04, "ELTWISE", "foggara.eltwise", &[]),
-    op(0x05, "REDUCE", "foggara.reduce", &[]),
+    op(
+        0x04,
+        "ELTWISE",
+        "foggara.eltwise",
+        tensor::eltwise::FUNCTIONS,
+    ),
+    op(0x05, "REDUCE", "foggara.reduce", tensor::reduce::FUNCTIONS),
     op(0x06, "NORM", "foggara.norm", &[]),
     op(0x07, "GATHER", "foggara.gather", &[]),
     op(0x10, "AGG", "foggara.agg", gradient::sum::FUNCTIONS),

@@ -1,3 +1,9 @@
 //! Operations on tensors.
 
+pub(crate) mod eltwise;
 pub(crate) mod gemm;
+pub(crate) mod linear;
+pub(crate) mod reduce;
+mod scales;
+#[cfg(test)]
+mod testing;

@@ -5,7 +5,7 @@ use eyre::{Result, bail};
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 /// The layers, bottom up: a crate may use those before it (`DESIGN.md` section 4).
-const LAYERS: [&str; 20] = [
+const LAYERS: [&str; 21] = [
     "foggara-precompiles",
     "foggara-primitives",
     "foggara-batch",
@@ -14,6 +14,7 @@ const LAYERS: [&str; 20] = [
     "foggara-evm",
     "foggara-stf",
     "foggara-bindings",
+    "foggara-onnx",
     "foggara-store",
     "foggara-pool",
     "foggara-l1",

@@ -1,10 +1,11 @@
 //! One call on its way: what it has spent, what it will return, and the three ways to stop it.
 
 use crate::{
-    Backend, Dtype, Fatal, Host, OpError, Outcome,
+    Backend, Dtype, Fatal, Host, OpError, Outcome, RESIDENT, Record,
     abi::{Encoded, Part},
     backend::Ctl,
-    gas,
+    gas, stored,
+    tree::TensorShape,
 };
 use alloc::vec::Vec;
 use alloy_primitives::Bytes;
@@ -33,6 +34,9 @@ impl From<Fatal> for Stop {
 /// Flag of every function that has flags: store each `bytes` of the result, return its id instead.
 pub(crate) const STORE: u8 = 0x80;
 
+/// For how long [`STORE`] stores.
+const STORE_EPOCHS: u64 = 1;
+
 /// One value of a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Out {
@@ -56,6 +60,18 @@ impl Out {
             }
             Self::Word | Self::Words(_) => 0,
         }
+    }
+
+    /// What is stored of it; `None` for what is no tensor.
+    fn shape(self) -> Result<Option<TensorShape>, OpError> {
+        let dim = |size: u64| u32::try_from(size).unwrap_or(0);
+        Ok(Some(match self {
+            Self::Vector(dtype, count) => TensorShape::new(0, dtype, [dim(count)])?,
+            Self::Matrix(dtype, rows, columns) => {
+                TensorShape::new(0, dtype, [dim(rows), dim(columns)])?
+            }
+            Self::Word | Self::Words(_) => return Ok(None),
+        }))
     }
 
     /// Words that are paid for.
@@ -99,6 +115,8 @@ pub(crate) struct Call<'a> {
     loads: u64,
     /// Gas of the pages that stored operands will read.
     pages: u64,
+    /// Tensors all of whose pages this call pays for.
+    residents: Vec<[u8; 32]>,
     /// Bytes of the operands so far.
     operand_bytes: u64,
     /// Gas of the whole call, once the work may begin.
@@ -119,6 +137,7 @@ impl<'a> Call<'a> {
             given,
             loads: 0,
             pages: 0,
+            residents: Vec::new(),
             operand_bytes: 0,
             total: 0,
             host,
@@ -129,11 +148,61 @@ impl<'a> Call<'a> {
     /// Reads the flags of a function, of which those in `defined` exist beside [`STORE`]. Whether
     /// the result is to be stored.
     pub(crate) fn flags(&self, flags: u8, defined: u8) -> Result<bool, OpError> {
-        // The tensor store is not active yet, and so its flag is undefined.
-        if flags & !defined != 0 {
+        if flags & !(defined | STORE) != 0 {
             return Err(OpError::BadParam(0));
         }
-        Ok(false)
+        let store = flags & STORE != 0;
+        if store {
+            self.may_write()?;
+        }
+        Ok(store)
+    }
+
+    /// Refuses a call that writes where it must not.
+    pub(crate) fn may_write(&self) -> Result<(), OpError> {
+        let kind = self.host.kind();
+        if kind.is_static {
+            return Err(OpError::StaticStore);
+        }
+        if !kind.is_direct {
+            return Err(OpError::DirectCallOnly);
+        }
+        Ok(())
+    }
+
+    /// Record of a tensor, charged before it is loaded.
+    pub(crate) fn record(&mut self, id: [u8; 32]) -> Result<Option<Record>, Stop> {
+        let left = self.left_for_loads();
+        if left < gas::RECORD_WARM {
+            return Err(Stop::OutOfGas);
+        }
+        let loaded = self.host.record(id, left >= gas::RECORD_COLD)?;
+        let loaded = loaded.ok_or(Stop::OutOfGas)?;
+        self.loads = self.loads.saturating_add(if loaded.is_cold {
+            gas::RECORD_COLD
+        } else {
+            gas::RECORD_WARM
+        });
+        Ok(loaded.value)
+    }
+
+    /// Gas of records and accounts loaded so far.
+    pub(crate) const fn loads(&self) -> u64 {
+        self.loads
+    }
+
+    /// Counts pages of a tensor that an operand will read, all of them or not.
+    pub(crate) fn count_pages(&mut self, id: [u8; 32], pages: u64, is_whole: bool) {
+        let gas = pages.saturating_mul(gas::PAGE);
+        self.pages = self.pages.saturating_add(gas);
+        if is_whole {
+            self.residents.push(id);
+        }
+    }
+
+    /// Takes gas of the whole call back that turned out not to be due. The meter keeps it.
+    pub(crate) const fn give_back(&mut self, gas: u64) {
+        self.total = self.total.saturating_sub(gas);
     }
 
     /// Code of an account, charged before it is loaded.
@@ -172,7 +241,20 @@ impl<'a> Call<'a> {
             words = words.saturating_add(out.words());
         }
         gas::at_most(bytes, gas::OUTPUT_BYTES_MAX)?;
-        self.charge(gas::price(price.words_in, words, price.work))?;
+        let mut work = price.work;
+        if price.store {
+            for out in price.out {
+                let gas = out
+                    .shape()?
+                    .map(|shape| stored::price(&shape, STORE_EPOCHS));
+                work = work.saturating_add(gas.unwrap_or(0));
+            }
+        }
+        self.charge(gas::price(price.words_in, words, work))?;
+        for id in core::mem::take(&mut self.residents) {
+            let flags = self.host.flags(id);
+            self.host.set_flags(id, flags | RESIDENT);
+        }
         let parts: Vec<Part> = price.out.iter().map(|out| out.part()).collect();
         Ok(Encoded::zeroed(&parts))
     }
@@ -190,9 +272,32 @@ impl<'a> Call<'a> {
         Ok(())
     }
 
-    /// The result, once its parts are filled.
-    pub(crate) fn finish(&mut self, _price: &Price<'_>, result: Encoded) -> Result<Vec<u8>, Stop> {
-        Ok(result.into_bytes())
+    /// The result, once its parts are filled. With [`STORE`] each tensor is stored, and its id stands
+    /// in its place.
+    pub(crate) fn finish(
+        &mut self,
+        price: &Price<'_>,
+        mut result: Encoded,
+    ) -> Result<Vec<u8>, Stop> {
+        if !price.store {
+            return Ok(result.into_bytes());
+        }
+        let parts = price.out.iter().map(|out| match out.part() {
+            Part::Bytes(_) => Part::Bytes(32),
+            other => other,
+        });
+        let mut ids = Encoded::zeroed(&parts.collect::<Vec<_>>());
+        for (index, out) in price.out.iter().enumerate() {
+            match out.shape()? {
+                Some(shape) => {
+                    let bytes = Bytes::copy_from_slice(result.part(index));
+                    let id = stored::store(self, shape, bytes, STORE_EPOCHS)?;
+                    ids.part(index).copy_from_slice(&id);
+                }
+                None => ids.part(index).copy_from_slice(result.part(index)),
+            }
+        }
+        Ok(ids.into_bytes())
     }
 
     /// What looks for a cancellation during the work.

@@ -20,6 +20,29 @@ pub(crate) const RECORD_WARM: u64 = 100;
 /// Gas of a page of a stored tensor that a call touches.
 pub(crate) const PAGE: u64 = 400;
 
+/// Gas of writing the record of a tensor that is new or has expired.
+pub(crate) const RECORD_NEW: u64 = 22_100;
+/// Gas of writing the record of a live tensor, its load included.
+pub(crate) const RECORD_LIVE: u64 = 5_000;
+/// Gas of the event at every write of a record.
+pub(crate) const EVENT: u64 = 1_500;
+/// Gas of hashing a word of data.
+pub(crate) const HASH_WORD: u64 = 16;
+/// Gas of a page that is joined to others, its root known.
+pub(crate) const CONCAT_PAGE: u64 = 416;
+/// Gas per started KiB of packed bytes and epoch.
+pub(crate) const RENT_KIB: u64 = 32;
+/// Seconds of an epoch.
+pub(crate) const EPOCH: u64 = 604_800;
+/// Most epochs that an expiry lies ahead.
+pub(crate) const EPOCHS_MAX: u64 = 104;
+/// Seconds for which bytes are kept after their expiry: 60 days.
+pub(crate) const RETENTION: u64 = 5_184_000;
+/// Largest stored tensor in packed bytes.
+pub(crate) const TENSOR_BYTES_MAX: u64 = 256 << 20;
+/// Most tensors joined in one call.
+pub(crate) const PARTS_MAX: u64 = 1_024;
+
 /// Most matrices in a batch, rows of A, and rows of B.
 pub(crate) const SIDE_MAX: u64 = 65_535;
 /// Longest inner dimension: sums of `u8 * i8` stay below `2^31`.
@@ -64,6 +87,14 @@ pub(crate) const fn words(bytes: u64) -> u64 {
 /// Gas of a call with a validation error, beside the accounts it has loaded.
 pub(crate) const fn validation_error(calldata_bytes: u64) -> u64 {
     BASE.saturating_add(words(calldata_bytes))
+}
+
+/// Gas of keeping this many packed bytes for some epochs.
+pub(crate) const fn rent(bytes: u64, epochs: u64) -> u64 {
+    bytes
+        .div_ceil(1_024)
+        .saturating_mul(RENT_KIB)
+        .saturating_mul(epochs)
 }
 
 /// Gas of a call: base, words in and out, work. Costs of operands come on top.

@@ -24,12 +24,14 @@ mod operand;
 mod outcome;
 mod registry;
 mod round;
+mod stored;
 mod tensor;
 #[cfg(test)]
 mod testing;
+pub mod tree;
 
 pub use backend::{Backend, Ctl, Gemm, Kind, Mean, Portable, Requant, Scales};
 pub use dtype::Dtype;
-pub use host::{CallKind, Host, Loaded, NoHost};
+pub use host::{CREATED, CallKind, Host, Loaded, NewTensor, NoHost, RESIDENT, Record};
 pub use outcome::{Fatal, OpError, Outcome};
 pub use registry::{Function, Op, REGISTRY, address_of, call, op_at};

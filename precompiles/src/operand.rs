@@ -3,16 +3,17 @@
 //! | first byte | rest |
 //! |---|---|
 //! | `0x00` | the bytes themselves |
+//! | `0x01` | id 32, start u64, count u64, big-endian: elements of a stored tensor; count 0 is all from `start` on |
 //! | `0x02` | address 20, offset u32, length u32, big-endian: a range of the account's code, counted after its first byte, which must be `0x00` |
 //!
-//! Empty bytes are an absent operand. `0x01`, a stored tensor, belongs to a later phase and is
-//! unknown until then.
+//! Empty bytes are an absent operand.
 
 use crate::{
     Dtype, OpError,
     abi::List,
     call::{Call, Stop},
     gas,
+    stored::{self, Stored},
 };
 use alloc::vec::Vec;
 use alloy_primitives::Bytes;
@@ -39,6 +40,7 @@ pub(crate) enum Want {
 pub(crate) enum Operand<'a> {
     Inline(&'a [u8]),
     Code(Bytes),
+    Stored(Stored),
 }
 
 /// The bytes of an operand.
@@ -46,6 +48,16 @@ pub(crate) enum Operand<'a> {
 pub(crate) enum Data<'a> {
     Borrowed(&'a [u8]),
     Shared(Bytes),
+}
+
+impl Data<'_> {
+    /// The bytes as their own.
+    pub(crate) fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Borrowed(bytes) => Bytes::copy_from_slice(bytes),
+            Self::Shared(bytes) => bytes,
+        }
+    }
 }
 
 impl core::ops::Deref for Data<'_> {
@@ -68,6 +80,7 @@ impl<'a> Operand<'a> {
     ) -> Result<Self, Stop> {
         let operand = match encoded.split_first() {
             Some((0x00, bytes)) => inline(which, bytes, want)?,
+            Some((0x01, reference)) => Self::Stored(stored::operand(call, which, reference, want)?),
             Some((0x02, reference)) => code(call, which, reference, want)?,
             _ => return Err(OpError::BadOperand(which).into()),
         };
@@ -105,6 +118,7 @@ impl<'a> Operand<'a> {
         match self {
             Self::Inline(bytes) => bytes.len() as u64,
             Self::Code(bytes) => bytes.len() as u64,
+            Self::Stored(stored) => stored.bytes(),
         }
     }
 
@@ -114,10 +128,11 @@ impl<'a> Operand<'a> {
     }
 
     /// The bytes; only once the call has begun, that is, is paid for.
-    pub(crate) fn fetch(self, _call: &mut Call<'_>) -> Result<Data<'a>, Stop> {
+    pub(crate) fn fetch(self, call: &mut Call<'_>) -> Result<Data<'a>, Stop> {
         Ok(match self {
             Self::Inline(bytes) => Data::Borrowed(bytes),
             Self::Code(bytes) => Data::Shared(bytes),
+            Self::Stored(stored) => Data::Shared(stored.fetch(call)?),
         })
     }
 
@@ -134,7 +149,18 @@ impl<'a> Operand<'a> {
 }
 
 impl Want {
-    fn check(self, which: u8, got: u64) -> Result<(), OpError> {
+    /// Element type, where the operand is a tensor of one.
+    pub(crate) const fn dtype(self) -> Option<Dtype> {
+        match self {
+            Self::Exactly(dtype, _)
+            | Self::Some(dtype)
+            | Self::Rows(dtype, _)
+            | Self::Divisor(dtype, _) => Some(dtype),
+            Self::Bytes(_) | Self::Either(..) => None,
+        }
+    }
+
+    pub(crate) fn check(self, which: u8, got: u64) -> Result<(), OpError> {
         let want = match self {
             Self::Exactly(dtype, count) => count.saturating_mul(dtype.bytes()),
             Self::Bytes(want) => want,

@@ -79,7 +79,7 @@ pub const REGISTRY: &[Op] = &[
         name: "TENSOR",
         id: "foggara.tensor",
         stateful: true,
-        functions: &[],
+        functions: tensor::store::FUNCTIONS,
     },
 ];
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod eltwise;
 pub(crate) mod gemm;
+pub(crate) mod store;
 pub(crate) mod linear;
 pub(crate) mod reduce;
 mod scales;

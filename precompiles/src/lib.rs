@@ -30,7 +30,7 @@ mod tensor;
 mod testing;
 pub mod tree;
 
-pub use backend::{Backend, Ctl, Gemm, Kind, Mean, Portable, Requant, Scales};
+pub use backend::{Backend, Ctl, Gemm, Kind, Mean, Portable, Requant, Sampled, Scales};
 pub use dtype::Dtype;
 pub use host::{CREATED, CallKind, Host, Loaded, NewTensor, NoHost, RESIDENT, Record};
 pub use outcome::{Fatal, OpError, Outcome};

@@ -9,10 +9,12 @@ mod arith;
 mod plain;
 mod portable;
 mod requant;
+mod sampled;
 #[cfg(test)]
 mod tests;
 
 pub use portable::Portable;
+pub use sampled::Sampled;
 
 use crate::{Dtype, Fatal, Host};
 use core::fmt::Debug;

@@ -86,6 +86,7 @@ function compile() {
   const artifacts = new Map()
   for (const file of files) {
     for (const [name, contract] of Object.entries(output.contracts[file] ?? {})) {
+      if (isHelper(file, name, contract)) continue
       const artifact = {
         contractName: name,
         sourceName: file,
@@ -102,6 +103,12 @@ function compile() {
     }
   }
   return artifacts
+}
+
+/** What serves only the contracts beside it: libraries and bases of the mocks. */
+function isHelper(file, name, contract) {
+  const isMock = name.startsWith('Slow') && name !== 'SlowMath' && contract.evm.bytecode.object !== ''
+  return file.startsWith('src/ai/slow/') && !isMock
 }
 
 /** Warnings about what is done on purpose: self-destruction (5159) and transient storage (2394). */

@@ -3,15 +3,15 @@ pragma solidity 0.8.37;
 
 import {IFoggaraErrors, IFoggaraMatmul, MatmulShape} from "../src/ai/interfaces/IFoggaraAI.sol";
 import {Tensor} from "../src/ai/libraries/Tensor.sol";
+import {TensorSlow} from "../src/ai/slow/TensorSlow.sol";
 import {MatmulCaller} from "../src/examples/MatmulCaller.sol";
-import {MatmulReference} from "./helpers/MatmulReference.sol";
 import {Test} from "./helpers/Test.sol";
 
 contract TensorTest is Test {
     MatmulCaller internal caller = new MatmulCaller();
 
     function setUp() public {
-        vm.etch(address(Tensor.MATMUL), type(MatmulReference).runtimeCode);
+        TensorSlow.install();
     }
 
     function test_worked_example() public view {

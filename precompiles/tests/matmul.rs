@@ -567,7 +567,7 @@ fn a_cancelled_call_is_fatal() {
 }
 
 #[test]
-fn every_other_operation_knows_no_function_yet() {
+fn no_other_operation_takes_its_selector() {
     for op in REGISTRY.iter().filter(|op| op.code != 1) {
         let outcome = call(op, &SELECTOR, 151, &mut NoHost, &Portable);
         assert_eq!(

@@ -16,6 +16,7 @@ pub enum Error {
     LengthMismatch(u8, Z, Z),
     AiGasLimit(u64, u64),
     BadCode([u8; 20]),
+    UnknownTensor([u8; 32]),
     NotPayable,
     UnknownSelector([u8; 4]),
 }
@@ -42,6 +43,7 @@ impl Error {
                 word[12..].copy_from_slice(account);
                 (0x4e74d12b, vec![word])
             }
+            Self::UnknownTensor(id) => (0x0a300534, vec![*id]),
             Self::NotPayable => (0x1574f9f3, vec![]),
             Self::UnknownSelector(got) => {
                 let mut word = [0; 32];

@@ -3,7 +3,7 @@
 use crate::{
     abi::{Value, Word, encode, word, word_of},
     call::{Function, World, function},
-    gradient::VECTORS,
+    gradient::{ROBUST, VECTORS},
     privacy::field,
     tensor::ELEMENTWISE,
     wide::{Dtype, I8, I16, I32, I64, U8, Z, pow2},
@@ -13,7 +13,6 @@ use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom, seq::SliceRandom}
 /// A call that may be made.
 #[derive(Debug, Clone)]
 pub struct Case {
-    pub name: &'static str,
     pub op: u8,
     pub selector: u32,
     pub args: Vec<Value>,
@@ -37,7 +36,6 @@ pub fn case(name: &str, seed: u64) -> Case {
     };
     let args = make.args(function.name);
     Case {
-        name: function.name,
         op: function.op,
         selector: function.selector,
         args,
@@ -326,12 +324,12 @@ impl Make {
             }
             "mean" => self.mean(),
             "median" | "signMajority" => {
-                let ([c, d], of) = (self.group(), self.pick(VECTORS));
+                let ([c, d], of) = (self.group(), self.pick(ROBUST));
                 let u = self.clients(of, c, d);
                 vec![int(0), int(of.code), size(d), u]
             }
             "trimmed" => {
-                let ([c, d], of) = (self.group(), self.pick(VECTORS));
+                let ([c, d], of) = (self.group(), self.pick(ROBUST));
                 let cut = self.below(c.div_ceil(2));
                 let u = self.clients(of, c, d);
                 vec![int(0), int(of.code), size(d), size(cut), u]

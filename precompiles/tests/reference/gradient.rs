@@ -4,7 +4,7 @@ use crate::{
     abi::{Value, word_of},
     call::{CLIENTS_MAX, Call, Function, OPERANDS_MAX, OUTPUT_MAX, Res, Stop, Want, ceil, words},
     errors::{Error, Faults},
-    tensor::{dtype, flags, one, output_fits, small, vector},
+    tensor::{ELEMENTWISE, dtype, flags, one, output_fits, small, vector},
     wide::{Dtype, I8, I16, I32, I64, U32, U64, Z, abs, pow2, r_away, sign},
 };
 
@@ -91,6 +91,9 @@ pub const FUNCTIONS: &[Function] = &[
 
 /// Types of clients' vectors.
 pub const VECTORS: &[Dtype] = &[I8, I16, I32];
+
+/// Types of order statistics, for which the text names no types: the element-wise ones.
+pub const ROBUST: &[Dtype] = ELEMENTWISE;
 
 /// Counts and sizes of clients' vectors, checked with the parameters.
 fn clients(faults: &mut Faults, raw: &[&[u8]], which: u8, d: &Z, which_d: u8, of: Dtype) -> Z {
@@ -193,7 +196,7 @@ fn median(call: &mut Call<'_>) -> Res<Vec<Value>> {
     let raw = call.array(3)?;
     let mut faults = Faults::default();
     flags(&mut faults, &f, 0);
-    let of = dtype(&mut faults, 1, &code, VECTORS);
+    let of = dtype(&mut faults, 1, &code, ROBUST);
     let c = clients(&mut faults, &raw, 3, &d, 2, of);
     let bytes_y = &d * of.size();
     faults.limit(&bytes_y, OUTPUT_MAX);
@@ -219,7 +222,7 @@ fn trimmed(call: &mut Call<'_>) -> Res<Vec<Value>> {
     let raw = call.array(4)?;
     let mut faults = Faults::default();
     flags(&mut faults, &f, 0);
-    let of = dtype(&mut faults, 1, &code, VECTORS);
+    let of = dtype(&mut faults, 1, &code, ROBUST);
     let c = clients(&mut faults, &raw, 4, &d, 2, of);
     faults.when(c <= &cut * 2, Error::BadParam(3));
     let bytes_y = &d * of.size();
@@ -243,7 +246,7 @@ fn sign_majority(call: &mut Call<'_>) -> Res<Vec<Value>> {
     let raw = call.array(3)?;
     let mut faults = Faults::default();
     flags(&mut faults, &f, 0);
-    let of = dtype(&mut faults, 1, &code, VECTORS);
+    let of = dtype(&mut faults, 1, &code, ROBUST);
     let c = clients(&mut faults, &raw, 3, &d, 2, of);
     faults.limit(&d, OUTPUT_MAX);
     faults.end()?;

@@ -210,26 +210,21 @@ impl Scales {
         }
     }
 
-    /// Which element is out of range, if any.
+    /// Which scale is out of range, if any: a multiplier and its shift are one scale.
     fn check(&self, which: u8) -> Res<()> {
         let words = I32.read(&self.bytes[..4 * self.c]);
-        for (index, scale) in words.iter().enumerate() {
-            let is_good = if self.mode == 0 {
-                *scale >= Z::from(0)
-            } else {
-                let field = (i32::try_from(scale).unwrap() as u32) >> 23;
-                (63..=157).contains(&field)
-            };
-            if !is_good {
-                return Err(Stop::Element(which, index));
+        let is_bad = |index: &usize| {
+            if self.mode == 0 {
+                let shift = self.bytes[4 * self.c + index];
+                return words[*index] < Z::from(0) || !(2..=62).contains(&shift);
             }
+            let field = (i32::try_from(&words[*index]).unwrap() as u32) >> 23;
+            !(63..=157).contains(&field)
+        };
+        match (0..self.c).find(is_bad) {
+            Some(index) => Err(Stop::Element(which, index)),
+            None => Ok(()),
         }
-        for (index, shift) in self.bytes[4 * self.c..].iter().enumerate() {
-            if !(2..=62).contains(shift) {
-                return Err(Stop::Element(which, self.c + index));
-            }
-        }
-        Ok(())
     }
 
     fn apply(&self, acc: &Z, column: usize) -> Z {
@@ -273,6 +268,8 @@ fn linear(call: &mut Call<'_>) -> Res<Vec<Value>> {
     } else {
         let zero = Z::from(0);
         faults.when(zy != zero || lo != zero || hi != zero, Error::BadParam(0));
+        // One sentence asks for zeros and for absence: one error for both.
+        faults.when(!raw[3].is_empty() || !raw[4].is_empty(), Error::BadParam(0));
     }
     [&m, &k, &n]
         .iter()
@@ -301,13 +298,6 @@ fn linear(call: &mut Call<'_>) -> Res<Vec<Value>> {
         let bytes = call.operand(4, raw[3], &Scales::want(mode, &n))?;
         scales = Some(Scales::new(mode, bytes, zy, lo, hi));
         lut = call.optional(5, raw[4], &Want::Exactly(Z::from(256)))?;
-    } else {
-        // The text says that these are absent, not which error it is when they are not.
-        for (which, raw) in [(4, raw[3]), (5, raw[4])] {
-            let mut faults = Faults::default();
-            faults.when(!raw.is_empty(), Error::BadOperand(which));
-            faults.end()?;
-        }
     }
     let mut work = ceil(&multiply_adds, 128);
     if is_rounded {

@@ -67,7 +67,7 @@ pub const REGISTRY: &[Op] = &[
         "foggara.agg_robust",
         gradient::robust::FUNCTIONS,
     ),
-    op(0x12, "AGG_DIST", "foggara.agg_dist", &[]),
+    op(0x12, "AGG_DIST", "foggara.agg_dist", gradient::dist::FUNCTIONS),
     op(0x13, "CLIP_NORM", "foggara.clip_norm", &[]),
     op(0x14, "OPT", "foggara.opt", &[]),
     op(0x15, "SPARSE_SUM", "foggara.sparse_sum", &[]),

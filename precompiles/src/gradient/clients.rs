@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 
 /// One update of `elements` elements from each of `count` clients, all of one type.
 pub(super) struct Clients<'a> {
-    dtype: Dtype,
+    pub(super) dtype: Dtype,
     which: u8,
     list: List<'a>,
     pub(super) count: u64,

@@ -1,5 +1,6 @@
 //! Operations on the updates of many clients, and the steps that a model takes with the result.
 
 mod clients;
+pub(crate) mod dist;
 pub(crate) mod robust;
 pub(crate) mod sum;

@@ -4,6 +4,7 @@
 
 use crate::{Artifact, preinstalls};
 use alloy_primitives::{Address, B256, Bytes, U256, address};
+use foggara_precompiles::{REGISTRY, address_of};
 use std::collections::BTreeMap;
 
 /// An account with code in the genesis state.
@@ -111,11 +112,11 @@ pub fn fee_vaults(params: VaultParams) -> Vec<Predeploy> {
 /// The AI operations. Their code is one invalid instruction: it never runs, but Solidity's check of the code size
 /// passes and an account with storage is not taken for an empty one (`PRECOMPILES.md` section 3).
 pub fn ai_operations() -> Vec<Predeploy> {
-    vec![Predeploy::new(
-        "MATMUL",
-        address!("0000000000000000000000000000000000a10001"),
-        Bytes::from_static(&[0xfe]),
-    )]
+    let code = Bytes::from_static(&[0xfe]);
+    REGISTRY
+        .iter()
+        .map(|op| Predeploy::new(op.name, address_of(op.code).into(), code.clone()))
+        .collect()
 }
 
 /// All accounts with code of a new L2 chain, ascending by address.

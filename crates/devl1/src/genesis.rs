@@ -56,6 +56,7 @@ pub(crate) fn genesis_block(
         diff,
         trie: outcome.updates,
         trace: Vec::new(),
+        tensors: Vec::new(),
         l2: None,
     })
 }

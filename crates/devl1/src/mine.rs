@@ -150,6 +150,7 @@ pub(crate) fn mine(
         diff: executed.diff,
         trie: outcome.updates,
         trace: Vec::new(),
+        tensors: Vec::new(),
         l2: None,
     });
     let blobs = taken

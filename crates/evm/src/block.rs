@@ -11,8 +11,8 @@
 //! restored.
 
 use crate::{
-    BlockContext, Cancel, DbError, ExecError, FoggaraEvmFactory, InvalidTx, L1FeeParams, Overlay,
-    PrecompileContext, PreparedTx, TxError, Watch, base_fee_of_next,
+    BlockContext, BlockTensors, Cancel, DbError, ExecError, FoggaraEvmFactory, InvalidTx,
+    L1FeeParams, Overlay, PrecompileContext, PreparedTx, TxError, Watch, base_fee_of_next,
     error::TxFacts,
     l1_cost, op_spec_id, operator_cost,
     receipt::{self, ReceiptParts},
@@ -28,7 +28,8 @@ use alloy_op_evm::{OpEvm, OpEvmContext, OpTx, OpTxError};
 use alloy_primitives::{Address, B256, Bloom, Bytes, Log, TxKind, U256};
 use core::fmt;
 use foggara_primitives::{
-    ChainSpec, PayloadAttributes, SourceError, StateDiff, StateSource, constants::POST_EXEC_TX_TYPE,
+    ChainSpec, PayloadAttributes, SourceError, StateDiff, StateSource, StoredTensor,
+    constants::POST_EXEC_TX_TYPE,
 };
 use op_alloy_consensus::OpTxEnvelope;
 use op_revm::{L1BlockInfo, OpHaltReason, OpSpecId};
@@ -126,6 +127,8 @@ pub struct ExecutedState {
     pub logs_bloom: Bloom,
     /// AI gas used.
     pub ai_gas: u64,
+    /// Tensors that it made and that have a record now, ascending by id.
+    pub tensors: Vec<StoredTensor>,
 }
 
 impl<S: StateSource> OpenBlock<S> {
@@ -164,7 +167,7 @@ impl<S: StateSource, I: Inspector<OpEvmContext<Overlay<S>>>> OpenBlock<S, I> {
         parent: &Header,
         parent_hash: B256,
         attributes: &PayloadAttributes,
-        source: S,
+        mut source: S,
         options: BlockOptions<I>,
     ) -> Result<Self, ExecError> {
         if attributes.timestamp <= parent.timestamp {
@@ -175,7 +178,8 @@ impl<S: StateSource, I: Inspector<OpEvmContext<Overlay<S>>>> OpenBlock<S, I> {
             return Err(ExecError::Overflow("number"));
         }
         let context = BlockContext::next(parent, attributes, base_fee_of_next(spec, parent));
-        let precompiles = PrecompileContext::new(context.gas_limit, options.cancel);
+        let tensors = BlockTensors::new(source.tensors(), parent.number);
+        let precompiles = PrecompileContext::new(context.gas_limit, options.cancel, tensors);
         let mut overlay = Overlay::new(source);
         overlay.set_block_hash(parent.number, parent_hash);
         let spec_id = op_spec_id(spec, context.timestamp);
@@ -454,12 +458,14 @@ impl<S: StateSource, I: Inspector<OpEvmContext<Overlay<S>>>> OpenBlock<S, I> {
         let mut overlay = evm.into_db();
         let diff = overlay.diff()?;
         let ai_gas = precompiles.meter.block_gas();
+        let tensors = precompiles.tensors.recorded_in(&diff);
         let state = ExecutedState {
             diff,
             receipts,
             gas_used,
             logs_bloom,
             ai_gas,
+            tensors,
         };
         Ok((state, overlay.into_source()))
     }

@@ -1,8 +1,10 @@
 //! Laws of the canonical diff, and a plain state that they can be tried on.
 
-use alloc::{collections::BTreeMap, format};
+use alloc::{collections::BTreeMap, format, sync::Arc};
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
-use foggara_primitives::{AccountInfo, SourceError, StateDiff, StateSource};
+use foggara_primitives::{
+    AccountInfo, SourceError, StateDiff, StateSource, StoredTensor, TensorMap, TensorSource,
+};
 
 /// Removes from a merged diff what does not differ from the state that it applies to, so that
 /// `normalise(fold of the diffs of a block's sub-steps)` is the diff of the block.
@@ -72,6 +74,8 @@ pub struct MapState {
     pub codes: BTreeMap<B256, Bytes>,
     /// Block hashes by number.
     pub hashes: BTreeMap<u64, B256>,
+    /// Stored tensors; never removed.
+    pub tensors: Arc<TensorMap>,
 }
 
 impl MapState {
@@ -97,6 +101,17 @@ impl MapState {
             if let Some(code) = &change.new_code {
                 self.codes.insert(info.code_hash, code.clone());
             }
+        }
+    }
+
+    /// Keeps tensors.
+    pub fn keep(&mut self, tensors: &[StoredTensor]) {
+        if tensors.is_empty() {
+            return;
+        }
+        let kept = Arc::make_mut(&mut self.tensors);
+        for tensor in tensors {
+            kept.insert(tensor.id, tensor.clone());
         }
     }
 
@@ -153,5 +168,9 @@ impl StateSource for MapState {
 
     fn block_hash(&mut self, number: u64) -> Result<B256, SourceError> {
         Ok(self.hashes.get(&number).copied().unwrap_or_default())
+    }
+
+    fn tensors(&mut self) -> Arc<dyn TensorSource> {
+        Arc::clone(&self.tensors) as Arc<dyn TensorSource>
     }
 }

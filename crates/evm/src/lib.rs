@@ -30,6 +30,7 @@ mod overlay;
 mod precompiles;
 mod receipt;
 mod recover;
+mod tensors;
 mod tx;
 
 pub use block::{BlockOptions, ExecutedState, OpenBlock, TxOutcome};
@@ -46,6 +47,7 @@ pub use overlay::Overlay;
 pub use precompiles::{AiMeter, PrecompileContext, install_precompiles, precompile_addresses};
 pub use receipt::{DecodedReceipt, decode_receipt, logs_bloom};
 pub use recover::recover_signer;
+pub use tensors::{BlockTensors, record_slot};
 pub use tx::PreparedTx;
 
 /// The engine itself, for tracing and for whoever must name its types: `revm` and its companions

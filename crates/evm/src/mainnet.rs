@@ -2,8 +2,8 @@
 //! that the Ethereum state tests run through.
 
 use crate::{
-    Cancel, DbError, ExecError, InvalidTx, Overlay, PrecompileContext, TxError, error::TxFacts,
-    install_precompiles, logs_bloom, recover,
+    BlockTensors, Cancel, DbError, ExecError, InvalidTx, Overlay, PrecompileContext, TxError,
+    error::TxFacts, install_precompiles, logs_bloom, recover,
 };
 use alloc::{sync::Arc, vec::Vec};
 use alloy_consensus::{
@@ -218,7 +218,10 @@ impl<S: StateSource> EthBlock<S> {
     /// Adds the AI precompiles of the rollup.
     #[must_use]
     pub fn with_precompiles(mut self) -> Self {
-        let context = PrecompileContext::new(self.context.gas_limit, None::<Arc<dyn Cancel>>);
+        let sealed = self.context.number.saturating_to::<u64>().saturating_sub(1);
+        let tensors = BlockTensors::new(self.evm.db_mut().source_mut().tensors(), sealed);
+        let gas_limit = self.context.gas_limit;
+        let context = PrecompileContext::new(gas_limit, None::<Arc<dyn Cancel>>, tensors);
         install_precompiles(self.evm.precompiles_mut(), &context);
         self.precompiles = Some(context);
         self

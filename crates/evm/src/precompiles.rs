@@ -3,19 +3,29 @@
 //! State goes through the journal, so a reverted frame takes back what a call warmed; the meter is
 //! not journaled, because work that was reverted was done (`PRECOMPILES.md` section 5.3).
 
-use crate::cancel::{Cancel, Switch};
-use alloc::{string::ToString, sync::Arc};
+use crate::{
+    cancel::{Cancel, Switch},
+    tensors::{BlockTensors, record_slot},
+};
+use alloc::{string::ToString, sync::Arc, vec::Vec};
 use alloy_evm::{
     EvmInternals,
     precompiles::{DynPrecompile, PrecompileInput, PrecompilesMap},
 };
-use alloy_primitives::{Address, Bytes};
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use foggara_precompiles::{
-    CallKind, Fatal, Host, Loaded, Op, Outcome, Portable, REGISTRY, address_of, call,
+use alloy_primitives::{Address, B256, Bytes, Log, LogData, U256};
+use core::{
+    ops::Range,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
+use foggara_precompiles::{
+    CallKind, Fatal, Host, Loaded, NewTensor, Op, Outcome, Portable, REGISTRY, Record, address_of,
+    call,
+};
+use foggara_primitives::addresses::AI_TENSOR;
 use revm::{
-    context_interface::journaled_state::account::JournaledAccountTr,
+    context_interface::journaled_state::{
+        JournalLoadErasedError, JournalLoadError, account::JournaledAccountTr,
+    },
     precompile::{
         PrecompileError, PrecompileHalt, PrecompileId, PrecompileOutput, PrecompileResult,
     },
@@ -114,14 +124,20 @@ pub struct PrecompileContext {
     /// The meter.
     pub meter: AiMeter,
     pub(crate) switch: Switch,
+    pub(crate) tensors: Arc<BlockTensors>,
 }
 
 impl PrecompileContext {
     /// For a block with this gas limit; `cancel` stops only what is run as cancellable.
-    pub fn new(block_gas_limit: u64, cancel: Option<Arc<dyn Cancel>>) -> Arc<Self> {
+    pub fn new(
+        block_gas_limit: u64,
+        cancel: Option<Arc<dyn Cancel>>,
+        tensors: Arc<BlockTensors>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             meter: AiMeter::new(block_gas_limit),
             switch: Switch::new(cancel),
+            tensors,
         })
     }
 }
@@ -155,6 +171,7 @@ fn run(op: &Op, mut input: PrecompileInput<'_>, context: &PrecompileContext) -> 
         internals: &mut input.internals,
         context,
         kind,
+        caller: input.caller,
     };
     match call(op, data, gas, &mut host, &Portable) {
         // The engine ignores a cost above the gas given and would run the call for free.
@@ -178,6 +195,20 @@ struct JournalHost<'a, 'b> {
     internals: &'a mut EvmInternals<'b>,
     context: &'a PrecompileContext,
     kind: CallKind,
+    caller: Address,
+}
+
+/// What went wrong in the journal, which only a broken source makes.
+fn broken(error: impl ToString) -> Fatal {
+    Fatal::Source(error.to_string())
+}
+
+/// `None` for what is cold and may not be.
+fn unless_cold<T>(error: JournalLoadErasedError) -> Result<Option<T>, Fatal> {
+    match error {
+        JournalLoadError::ColdLoadSkipped => Ok(None),
+        JournalLoadError::DBError(error) => Err(broken(error)),
+    }
 }
 
 impl Host for JournalHost<'_, '_> {
@@ -186,19 +217,106 @@ impl Host for JournalHost<'_, '_> {
     }
 
     fn code(&mut self, account: [u8; 20]) -> Result<Loaded<Bytes>, Fatal> {
+        let loaded = self.code_if(account, true)?;
+        loaded.ok_or_else(|| broken("a load that may be cold was skipped"))
+    }
+
+    fn code_if(
+        &mut self,
+        account: [u8; 20],
+        may_be_cold: bool,
+    ) -> Result<Option<Loaded<Bytes>>, Fatal> {
+        let address = Address::from(account);
         let loaded = self
             .internals
-            .load_account_code(Address::from(account))
-            .map_err(|error| Fatal::Source(error.to_string()))?;
-        let value = loaded
-            .data
-            .code()
-            .map(|code| code.original_bytes())
-            .unwrap_or_default();
-        Ok(Loaded {
-            value,
-            is_cold: loaded.is_cold,
-        })
+            .load_account_mut_skip_cold_load(address, !may_be_cold);
+        let mut loaded = match loaded {
+            Ok(loaded) => loaded,
+            Err(JournalLoadError::ColdLoadSkipped) => return Ok(None),
+            Err(JournalLoadError::DBError(error)) => return Err(broken(error)),
+        };
+        let is_cold = loaded.is_cold;
+        match loaded.load_code() {
+            Ok(code) => Ok(Some(Loaded {
+                value: code.original_bytes(),
+                is_cold,
+            })),
+            Err(error) => unless_cold(error),
+        }
+    }
+
+    fn caller(&self) -> [u8; 20] {
+        self.caller.into_array()
+    }
+
+    fn block_number(&self) -> u64 {
+        self.internals.block_number().saturating_to()
+    }
+
+    fn sealed_block(&self) -> u64 {
+        self.context.tensors.sealed_block()
+    }
+
+    fn timestamp(&self) -> u64 {
+        self.internals.block_timestamp().saturating_to()
+    }
+
+    fn record(
+        &mut self,
+        id: [u8; 32],
+        may_be_cold: bool,
+    ) -> Result<Option<Loaded<Option<Record>>>, Fatal> {
+        let mut account = self.internals.load_account_mut(AI_TENSOR).map_err(broken)?;
+        match account.sload(record_slot(id.into()).into(), !may_be_cold) {
+            Ok(slot) => Ok(Some(Loaded {
+                value: Record::decode(slot.present_value().to_be_bytes()),
+                is_cold: slot.is_cold,
+            })),
+            Err(error) => unless_cold(error),
+        }
+    }
+
+    fn set_record(&mut self, id: [u8; 32], record: Option<Record>) -> Result<(), Fatal> {
+        // The operation has refused static calls: the journal does not.
+        let value = record.map_or(U256::ZERO, |record| U256::from_be_bytes(record.encode()));
+        let slot = record_slot(id.into()).into();
+        let stored = self.internals.sstore(AI_TENSOR, slot, value);
+        stored.map(drop).map_err(broken)
+    }
+
+    fn flags(&mut self, id: [u8; 32]) -> u8 {
+        let flags = self.internals.tload(AI_TENSOR, U256::from_be_bytes(id));
+        flags.saturating_to()
+    }
+
+    fn set_flags(&mut self, id: [u8; 32], flags: u8) {
+        self.internals
+            .tstore(AI_TENSOR, U256::from_be_bytes(id), U256::from(flags));
+    }
+
+    fn log(&mut self, topics: [[u8; 32]; 3], data: [u8; 32]) {
+        let topics = topics.iter().map(B256::from).collect::<Vec<_>>();
+        let data = LogData::new_unchecked(topics, Bytes::copy_from_slice(&data));
+        self.internals.log(Log {
+            address: AI_TENSOR,
+            data,
+        });
+    }
+
+    fn stage(&mut self, tensor: NewTensor) {
+        self.context.tensors.stage(tensor);
+    }
+
+    fn descriptor(&mut self, id: [u8; 32]) -> Result<Bytes, Fatal> {
+        self.context.tensors.descriptor(id.into())
+    }
+
+    fn tensor(&mut self, id: [u8; 32], range: Range<u64>) -> Result<Bytes, Fatal> {
+        self.context.tensors.bytes(id.into(), range)
+    }
+
+    fn page_roots(&mut self, id: [u8; 32]) -> Result<Bytes, Fatal> {
+        self.context.tensors.page_roots(id.into())
     }
 
     fn meter(&mut self, gas: u64) -> Result<(), u64> {

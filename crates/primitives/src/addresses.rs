@@ -31,6 +31,9 @@ pub const AI_BASE: Address = address!("0000000000000000000000000000000000a10000"
 /// MATMUL, operation 01.
 pub const AI_MATMUL: Address = address!("0000000000000000000000000000000000a10001");
 
+/// TENSOR, operation F0: its storage holds the records of stored tensors.
+pub const AI_TENSOR: Address = address!("0000000000000000000000000000000000a100f0");
+
 /// Batch inbox of a chain: `0x00 ++ keccak256(l2_chain_id as u256)[0..19]` (`ROLLUP.md` section 3.1).
 pub fn batch_inbox(l2_chain_id: u64) -> Address {
     let word = alloy_primitives::U256::from(l2_chain_id).to_be_bytes::<32>();

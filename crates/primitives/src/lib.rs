@@ -31,6 +31,7 @@ mod l1_info;
 mod output;
 mod source;
 mod system_config;
+mod tensor;
 
 pub use attributes::PayloadAttributes;
 pub use config::{
@@ -44,3 +45,4 @@ pub use l1_info::{L1Info, L1InfoError};
 pub use output::{OutputRoot, output_root_v0};
 pub use source::{SourceError, StateSource};
 pub use system_config::SystemConfig;
+pub use tensor::{NoTensors, StoredTensor, TensorMap, TensorSource};

@@ -1,7 +1,7 @@
 //! What execution asks of the world: the state at the last sealed block.
 
-use crate::AccountInfo;
-use alloc::string::String;
+use crate::{AccountInfo, NoTensors, TensorSource};
+use alloc::{string::String, sync::Arc};
 use alloy_primitives::{Address, B256, Bytes, U256};
 
 /// A source of state could not answer. Never reachable from input bytes: the node itself is broken
@@ -36,6 +36,12 @@ pub trait StateSource {
     /// # Errors
     /// [`SourceError`]: the source is broken.
     fn block_hash(&mut self, number: u64) -> Result<B256, SourceError>;
+
+    /// The stored tensors whose records this state has. A handle of its own: operations read tensors
+    /// while the state is in use.
+    fn tensors(&mut self) -> Arc<dyn TensorSource> {
+        Arc::new(NoTensors)
+    }
 }
 
 impl<T: StateSource + ?Sized> StateSource for &mut T {
@@ -50,5 +56,8 @@ impl<T: StateSource + ?Sized> StateSource for &mut T {
     }
     fn block_hash(&mut self, number: u64) -> Result<B256, SourceError> {
         (**self).block_hash(number)
+    }
+    fn tensors(&mut self) -> Arc<dyn TensorSource> {
+        (**self).tensors()
     }
 }

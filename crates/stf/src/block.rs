@@ -4,7 +4,7 @@ use crate::TxTrace;
 use alloc::vec::Vec;
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, Bytes};
-use foggara_primitives::{L2Ref, OutputRoot, StateDiff, output_root_v0};
+use foggara_primitives::{L2Ref, OutputRoot, StateDiff, StoredTensor, output_root_v0};
 use foggara_trie::TrieUpdates;
 
 /// A sealed block: what a store writes in one commit.
@@ -26,6 +26,8 @@ pub struct ExecutedBlock {
     pub trie: TrieUpdates,
     /// Accumulators after each transaction.
     pub trace: Vec<TxTrace>,
+    /// Tensors that it made and that have a record after it, ascending by id.
+    pub tensors: Vec<StoredTensor>,
     /// Place in L1; `None` for a block of plain Ethereum.
     pub l2: Option<L2Ref>,
 }

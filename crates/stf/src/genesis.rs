@@ -134,5 +134,6 @@ pub fn genesis_block(
         diff,
         trie: outcome.updates,
         trace: Vec::new(),
+        tensors: Vec::new(),
     })
 }

@@ -1,9 +1,10 @@
 //! A source in memory, for tests of any crate: plain state and trie nodes of one chain.
 
 use crate::ExecutedBlock;
+use alloc::sync::Arc;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use foggara_evm::MapState;
-use foggara_primitives::{AccountInfo, SourceError, StateSource};
+use foggara_primitives::{AccountInfo, SourceError, StateSource, TensorSource};
 use foggara_trie::{MapNodes, Nibbles, NodeSource};
 
 /// State and trie nodes at the newest block applied to it.
@@ -26,6 +27,7 @@ impl MemorySource {
     /// Moves on by one block.
     pub fn apply(&mut self, block: &ExecutedBlock) {
         self.state.apply(&block.diff);
+        self.state.keep(&block.tensors);
         self.nodes.apply(&block.trie);
         self.state.hashes.insert(block.header.number, block.hash);
     }
@@ -43,6 +45,9 @@ impl StateSource for MemorySource {
     }
     fn block_hash(&mut self, number: u64) -> Result<B256, SourceError> {
         self.state.block_hash(number)
+    }
+    fn tensors(&mut self) -> Arc<dyn TensorSource> {
+        self.state.tensors()
     }
 }
 

@@ -179,6 +179,7 @@ impl<S: Source> Open<S> {
             receipts,
             gas_used,
             logs_bloom,
+            tensors,
             ..
         } = executed;
         let outcome = apply(&mut source, parent.state_root, &diff).map_err(trie_error)?;
@@ -234,6 +235,7 @@ impl<S: Source> Open<S> {
             diff,
             trie: outcome.updates,
             trace: self.trace,
+            tensors,
             l2,
         };
         Ok((block, source))

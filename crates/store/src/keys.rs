@@ -55,6 +55,11 @@ pub(crate) fn intent(role: u8, nonce: u64) -> [u8; 9] {
     join!(9, &[role], &nonce.to_be_bytes())
 }
 
+/// `id ++ run`.
+pub(crate) fn tensor_run(id: &B256, run: u32) -> [u8; 36] {
+    join!(36, id.as_slice(), &run.to_be_bytes())
+}
+
 /// A key of up to 65 bytes on the stack.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PathKey {
@@ -143,6 +148,7 @@ mod tests {
             slot_history(&a, &s, 1).len(),
             Table::StoragesHistory.key_max()
         );
+        assert_eq!(tensor_run(&s, 1).len(), Table::TensorBytes.key_max());
         assert_eq!(intent(1, 2).len(), Table::FgIntents.key_max());
         let full = Nibbles::unpack([0xff; 32]);
         assert_eq!(node(None, &full).len(), Table::AccountsTrie.key_max());

@@ -20,6 +20,7 @@ mod state;
 mod store;
 mod stored;
 mod table;
+mod tensors;
 mod unwind;
 mod verify;
 mod view;
@@ -37,6 +38,7 @@ pub use snapshot::READER_AGE_MAX;
 pub use store::{EVENTS_MAX, Store};
 pub use stored::{Recovery, RemovedBlock, StoreEvent, StoredBlock, StoredHeader, TxLocation};
 pub use table::{KEY_SIZE_MAX, SCHEMA_VERSION, Table, VALUE_SIZE_MAX};
+pub use tensors::TENSOR_RETENTION;
 pub use verify::StateCheck;
 pub use view::StateView;
 

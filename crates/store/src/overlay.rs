@@ -4,7 +4,7 @@
 
 use crate::{ExecutedBlock, StateView, view::changed};
 use alloy_primitives::{Address, B256, Bytes, U256};
-use foggara_primitives::{AccountInfo, BlockId, SourceError, StateSource};
+use foggara_primitives::{AccountInfo, BlockId, SourceError, StateSource, TensorSource};
 use foggara_trie::{Nibbles, NodeSource};
 use std::{collections::HashMap, sync::Arc};
 
@@ -90,6 +90,11 @@ impl Overlay {
         root.unwrap_or_else(|| self.base.state_root())
     }
 
+    /// The state below the blocks.
+    pub(crate) const fn base(&self) -> &StateView {
+        &self.base
+    }
+
     /// The blocks, oldest first.
     pub fn blocks(&self) -> &[Arc<ExecutedBlock>] {
         &self.blocks
@@ -150,6 +155,10 @@ impl StateSource for Overlay {
             Some(block) => Ok(block.hash),
             None => self.base.block_hash(number),
         }
+    }
+
+    fn tensors(&mut self) -> Arc<dyn TensorSource> {
+        self.tensor_source()
     }
 }
 

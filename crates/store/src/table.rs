@@ -64,6 +64,13 @@ tables! {
     PlainStorageState: 52,
     /// Code hash -> code. Never deleted: code of an unwound block is harmless garbage.
     Bytecodes: 32,
+    /// Tensor id -> element type, dimensions, root. Kept as long as the record in state.
+    TensorDescriptors: 32,
+    /// Tensor id ++ run u32 -> at most 65,536 packed bytes, in order. Of an unwound block: harmless
+    /// garbage, as the id says what the bytes are.
+    TensorBytes: 36,
+    /// Tensor id -> page roots, 32 bytes each. Rebuildable.
+    TensorPageRoots: 32,
     /// n ++ address -> account before block n.
     AccountChangeSets: 28,
     /// n ++ address ++ slot -> value before block n.

@@ -2,8 +2,8 @@
 //!
 //! The state goes back by the change sets, the tries by applying that same reverse diff to them; the
 //! resulting root must be the one in the header of the block that becomes the tip. What other tables
-//! tell by block number goes with the blocks. Code and message-passer nodes stay: they are found by
-//! hash only, so nobody sees them.
+//! tell by block number goes with the blocks. Code, tensors and message-passer nodes stay: they
+//! are found by hash only, so nobody sees them.
 
 use crate::{
     CommitError, RemovedBlock, StoreError, Table,

@@ -5,7 +5,7 @@ use crate::{
     snapshot::Snapshot, state, store::Inner,
 };
 use alloy_primitives::{Address, B256, Bytes, U256};
-use foggara_primitives::{AccountInfo, BlockId, SourceError, StateSource};
+use foggara_primitives::{AccountInfo, BlockId, SourceError, StateSource, TensorSource};
 use foggara_trie::{AccountProof, Nibbles, NodeSource, TrieUpdates};
 use std::sync::Arc;
 
@@ -90,7 +90,7 @@ impl StateView {
     }
 
     /// Runs a read, in a new snapshot if the old one was ended.
-    fn read<R>(
+    pub(crate) fn read<R>(
         &mut self,
         f: impl Fn(&Self, &dyn ReadTx) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
@@ -218,6 +218,10 @@ impl StateSource for StateView {
         Ok(self
             .read(|_, tx| chain::hash(tx, number))?
             .unwrap_or_default())
+    }
+
+    fn tensors(&mut self) -> Arc<dyn TensorSource> {
+        self.tensor_source()
     }
 }
 

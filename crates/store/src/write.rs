@@ -18,7 +18,7 @@ use crate::{
     snapshot::READER_AGE_MAX,
     state::{self, Remember},
     stored::reference,
-    unwind,
+    tensors, unwind,
 };
 use alloy_primitives::{B256, keccak256};
 use alloy_rlp::Encodable;
@@ -363,6 +363,9 @@ fn write_block(
             &key,
             &Trace::Steps(block.trace.clone()).encode(),
         )?;
+    }
+    for tensor in &block.tensors {
+        tensors::write(tx, tensor)?;
     }
     if block.l2.is_some() {
         write_passer(tx, block)?;

@@ -15,8 +15,8 @@ pub use estimate::{EstimateError, MaxGas};
 pub use request::{AccountOverride, BlockOverride, CallRequest, StateOverride};
 
 use crate::{
-    BlockContext, Cancel, DbError, FoggaraEvmFactory, InvalidTx, Overlay, PrecompileContext,
-    TxError, Watch, error::TxFacts, op_spec_id,
+    BlockContext, BlockTensors, Cancel, DbError, FoggaraEvmFactory, InvalidTx, Overlay,
+    PrecompileContext, TxError, Watch, error::TxFacts, op_spec_id,
 };
 use alloc::{sync::Arc, vec::Vec};
 use alloy_evm::{Evm, EvmEnv, EvmFactory};
@@ -160,6 +160,8 @@ pub struct Simulation<S: StateSource> {
     env: EvmEnv<OpSpecId>,
     context: BlockContext,
     limits: CallLimits,
+    /// Kept from call to call, as the state is. All tensors of the state are mature: it is sealed.
+    tensors: Arc<BlockTensors>,
 }
 
 impl<S: StateSource> fmt::Debug for Simulation<S> {
@@ -172,7 +174,8 @@ impl<S: StateSource> fmt::Debug for Simulation<S> {
 
 impl<S: StateSource> Simulation<S> {
     /// Calls see the environment `context` and the state `source`.
-    pub fn new(spec: &ChainSpec, context: BlockContext, source: S, limits: CallLimits) -> Self {
+    pub fn new(spec: &ChainSpec, context: BlockContext, mut source: S, limits: CallLimits) -> Self {
+        let tensors = BlockTensors::new(source.tensors(), context.number);
         let spec_id = op_spec_id(spec, context.timestamp);
         let mut env = context.op_env(spec_id, spec.rollup.l2_chain_id);
         env.cfg_env.disable_nonce_check = true;
@@ -183,6 +186,7 @@ impl<S: StateSource> Simulation<S> {
             env,
             context,
             limits,
+            tensors,
         }
     }
 
@@ -347,7 +351,11 @@ impl<S: StateSource> Simulation<S> {
         let Some(overlay) = self.overlay.take() else {
             return Err(SourceError("simulation is in use".into()).into());
         };
-        let context = PrecompileContext::new(self.context.gas_limit, self.limits.cancel.clone());
+        let context = PrecompileContext::new(
+            self.context.gas_limit,
+            self.limits.cancel.clone(),
+            Arc::clone(&self.tensors),
+        );
         context.switch.arm(true);
         let watch = Watch::new(inspector, context.switch.clone());
         let mut evm =

@@ -173,6 +173,7 @@ pub fn seal(
         transactions: (0..txs).map(|i| bytes(2, i)).collect(),
         senders: (0..txs).map(|i| address(i as u8 % 7 + 1)).collect(),
         receipts: (0..txs).map(|i| bytes(0x52, i)).collect(),
+        tensors: Vec::new(),
         trace: (0..txs)
             .map(|i| TxTrace {
                 diff_acc: keccak256([i as u8, 1]),

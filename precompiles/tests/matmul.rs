@@ -3,8 +3,8 @@
 
 use alloy_primitives::{B256, Bytes, hex, keccak256};
 use foggara_precompiles::{
-    CallKind, Fatal, Host, Loaded, NoHost, OpError, Outcome, Portable, REGISTRY, address_of, call,
-    op_at,
+    CallKind, Fatal, Host, Loaded, NoHost, OpError, Outcome, Portable, REGISTRY, Record,
+    address_of, call, op_at,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::Value;
@@ -354,6 +354,9 @@ impl Host for Chain {
                 Ok(())
             }
         }
+    }
+    fn set_record(&mut self, _: [u8; 32], _: Option<Record>) -> Result<(), Fatal> {
+        Ok(())
     }
     fn cancelled(&self) -> bool {
         self.cancelled

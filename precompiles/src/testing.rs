@@ -1,5 +1,11 @@
 //! Calls for the tests of the operations: canonical calldata in, parts of the result out.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss
+)] // Sizes of the cases fit.
+
 use crate::{Host, NoHost, OpError, Outcome, Portable, address_of, call, op_at};
 use alloc::{vec, vec::Vec};
 use alloy_primitives::keccak256;

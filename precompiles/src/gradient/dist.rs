@@ -219,6 +219,11 @@ fn put(word: &mut [u8; 32], value: u64) {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss
+)] // Sizes and values of the cases fit.
 mod tests {
     use super::*;
     use crate::testing::*;

@@ -151,6 +151,11 @@ fn add_signs<const N: usize>(totals: &mut [i16], input: &[u8], read: impl Fn([u8
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss
+)] // Sizes and values of the cases fit.
 mod tests {
     use super::*;
     use crate::testing::*;

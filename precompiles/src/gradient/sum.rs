@@ -61,10 +61,7 @@ fn mean(call: &mut Call<'_>, args: &Args<'_>) -> Result<Vec<u8>, Stop> {
     coefficients.i32s().try_for_each(|value| value.map(drop))?;
 
     let store = call.flags(flags, 0)?;
-    let dtype = match Dtype::from_code(dtype) {
-        Some(dtype @ (Dtype::I8 | Dtype::I16 | Dtype::I32)) => dtype,
-        _ => return Err(OpError::BadDtype(1).into()),
-    };
+    let dtype = element(dtype)?;
     let clients = Clients::new(dtype, (2, d), (5, updates))?;
     if coefficients.len() != clients.count {
         return Err(OpError::LengthMismatch {
@@ -93,6 +90,13 @@ fn mean(call: &mut Call<'_>, args: &Args<'_>) -> Result<Vec<u8>, Stop> {
             backend.mean(&mean, inputs, out, ctl)
         },
     )
+}
+
+fn element(code: u8) -> Result<Dtype, OpError> {
+    match Dtype::from_code(code) {
+        Some(dtype @ (Dtype::I8 | Dtype::I16 | Dtype::I32)) => Ok(dtype),
+        _ => Err(OpError::BadDtype(1)),
+    }
 }
 
 /// What sums are divided by, if it is positive and no sum can pass 63 bits.

@@ -512,7 +512,7 @@ mod tests {
         assert_eq!(whole.result().1, i32s(&[3, 1, -5]));
         for bad in [
             good.set(FLAGS, 1),
-            good.set(FLAGS, 0x80),
+            good.set(FLAGS, 0x40),
             good.set(1, 2),
             good.set(MODE, 3),
             good.set(ZX, 128),

@@ -1,5 +1,6 @@
 //! Operations on tensors.
 
+mod element;
 pub(crate) mod eltwise;
 pub(crate) mod gemm;
 pub(crate) mod store;

@@ -35,6 +35,10 @@ impl PoolState for DurableState {
         })
     }
 
+    fn included(&self, hash: &B256) -> Result<bool, SourceError> {
+        Ok(self.store.has_tx(*hash)?)
+    }
+
     fn quote(&self, fees: &HeadFees, raw: &[u8], gas_limit: u64) -> TxQuote {
         let params = L1FeeParams::from(&fees.l1);
         TxQuote {

@@ -159,6 +159,50 @@ impl Ledger {
             .collect()
     }
 
+    /// As [`Self::drop_all`] after the chain moved in a way that the pool was not told: what a durable
+    /// block holds is only forgotten.
+    pub(crate) fn leave_all(
+        &mut self,
+        removed: Removed,
+        state: &dyn PoolState,
+    ) -> Result<Vec<Entry>, SourceError> {
+        let mut included = Vec::new();
+        let mut dropped = Removed::new();
+        for (tx, reason) in removed {
+            if matches!(reason, DropReason::NonceUsed { .. }) && state.included(&tx.hash)? {
+                included.push(tx.hash);
+            } else {
+                dropped.push((tx, reason));
+            }
+        }
+        let mut entries = self.drop_all(dropped);
+        if !included.is_empty() {
+            entries.push(Entry::new(Op::Forget(included)));
+        }
+        Ok(entries)
+    }
+
+    /// Reads the senders that no sealed block tells of again.
+    pub(crate) fn reread(
+        &mut self,
+        state: &dyn PoolState,
+        now_ms: u64,
+    ) -> Result<Removed, SourceError> {
+        self.version += 1;
+        let senders: Vec<Address> = self
+            .book
+            .queues()
+            .map(|(sender, _)| *sender)
+            .filter(|sender| !self.sealed_accounts.contains_key(sender))
+            .collect();
+        let mut removed = Removed::new();
+        for sender in senders {
+            let account = account_in(state, sender)?;
+            removed.extend(self.book.set_account(&sender, account, now_ms));
+        }
+        Ok(removed)
+    }
+
     /// Takes a sealed block in.
     pub(crate) fn seal(
         &mut self,
@@ -200,6 +244,21 @@ impl Ledger {
             self.leaving.insert(tx.hash, Arc::clone(tx));
         }
         self.sealed_drops.entry(number).or_default().extend(removed);
+    }
+
+    /// Whether block `number` was sealed and not given up since.
+    pub(crate) fn is_sealed(&self, number: u64) -> bool {
+        self.sealed.contains_key(&number)
+    }
+
+    /// A transaction of a sealed block has a record of its own again, which stays when the block is
+    /// durable.
+    pub(crate) fn keep_record(&mut self, hash: &B256) {
+        if let Some((number, _)) = self.sealed_txs.remove(hash)
+            && let Some(hashes) = self.sealed.get_mut(&number)
+        {
+            hashes.retain(|sealed| sealed != hash);
+        }
     }
 
     /// Blocks up to `number` are durable; returns the transactions in them, and the records of what

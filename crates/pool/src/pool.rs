@@ -5,13 +5,14 @@ use crate::{
     LostTx, PoolConfig, PoolError, PoolEvent, PoolStatus, PoolTx, SenderContent, TxPlace,
     inner::Inner,
     journal::{Entry, Op, Waiter},
-    ledger::account_in,
+    ledger::{Ledger, account_in},
     open::build,
     queue::Queue,
     workers::Job,
 };
 use alloy_primitives::{Address, B256, Bytes};
 use foggara_primitives::{SourceError, constants::DEPOSIT_TX_TYPE};
+use parking_lot::MutexGuard;
 use std::sync::Arc;
 use tokio::sync::{broadcast, oneshot, watch};
 
@@ -105,9 +106,13 @@ impl Pool {
     }
 
     /// Blocks up to `number` are committed, and the state behind [`PoolState`](crate::PoolState)
-    /// shows them: their transactions leave the journal, drops that they caused enter it.
+    /// shows them: their transactions leave the journal, drops that they caused enter it. If the block
+    /// was given up meanwhile by [`Self::reinject`], the senders are read again.
     pub fn on_durable(&self, number: u64) {
         let mut guard = self.inner.ledger.lock();
+        if !guard.is_sealed(number) {
+            return self.reread(guard);
+        }
         let (included, mut entries) = guard.durable(number);
         if !included.is_empty() {
             entries.push(Entry::new(Op::Forget(included)));
@@ -141,12 +146,7 @@ impl Pool {
         let ledger = &mut *guard;
         let mut back = ledger.unseal();
         back.extend(txs.iter().cloned());
-        let mut removed = Vec::new();
-        let senders: Vec<Address> = ledger.book.queues().map(|(sender, _)| *sender).collect();
-        for sender in senders {
-            let account = account_in(&*inner.state, sender)?;
-            removed.extend(ledger.book.set_account(&sender, account, now_ms));
-        }
+        let mut removed = ledger.reread(&*inner.state, now_ms)?;
         for tx in back {
             let account = match ledger.book.queue(&tx.sender) {
                 Some(queue) => queue.account,
@@ -156,9 +156,9 @@ impl Pool {
         }
         // The limits are looked at once all are back, since a sender without its first is all gapped.
         removed.extend(ledger.book.set_fees(fees, now_ms));
-        let drops = ledger.drop_all(removed);
+        let left = ledger.leave_all(removed, &*inner.state)?;
         let announced = ledger.book.take_announcements();
-        inner.submit(guard, drops);
+        inner.submit(guard, left);
         for tx in txs {
             let _ = inner.events.send(PoolEvent::Requeued(tx));
         }
@@ -213,6 +213,22 @@ impl Pool {
         }
     }
 
+    /// Follows the state where no block was told.
+    fn reread(&self, mut guard: MutexGuard<'_, Ledger>) {
+        let inner = &self.inner;
+        let now_ms = inner.config.clock.now_ms();
+        let left = guard
+            .reread(&*inner.state, now_ms)
+            .and_then(|removed| guard.leave_all(removed, &*inner.state));
+        let announced = guard.book.take_announcements();
+        match left {
+            Ok(entries) => inner.submit(guard, entries),
+            // Whoever reads the state next meets the same and stops the node.
+            Err(error) => tracing::error!(%error, "pool.reread"),
+        }
+        inner.announce(announced);
+    }
+
     fn submit_requeue(&self, lost: &[LostTx]) -> (Vec<Arc<PoolTx>>, Vec<Synced>) {
         let inner = &self.inner;
         let fees = *inner.ledger.lock().book.fees();
@@ -237,6 +253,7 @@ impl Pool {
             tx.accepted_ms = now_ms;
             tx.arrival = guard.next_arrival;
             guard.next_arrival += 1;
+            guard.keep_record(&tx.hash);
             tx.requeued = guard.requeues.get(&tx.hash).unwrap_or(0).saturating_add(1);
             let (hash, requeued) = (tx.hash, tx.requeued);
             guard.requeues.insert(hash, requeued);

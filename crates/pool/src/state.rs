@@ -46,6 +46,13 @@ pub trait PoolState: Send + Sync {
     /// [`Pool::on_block`](crate::Pool::on_block).
     fn fees(&self) -> HeadFees;
 
+    /// Whether a durable block holds the transaction: it then has left the pool in good order, however
+    /// its sender's nonce moved on.
+    ///
+    /// # Errors
+    /// [`SourceError`]: the store is broken.
+    fn included(&self, hash: &B256) -> Result<bool, SourceError>;
+
     /// Size and fees of the enveloped bytes `raw` at prices `fees`.
     fn quote(&self, fees: &HeadFees, raw: &[u8], gas_limit: u64) -> TxQuote;
 }

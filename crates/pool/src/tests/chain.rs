@@ -110,6 +110,75 @@ async fn a_block_moves_senders_on_and_a_durable_one_ends_their_records() {
     assert_eq!(pool.pending_nonce(b.address()).unwrap(), 2);
 }
 
+/// A block commits; before the pool hears of it, it is about to be unwound, and its transactions are
+/// journalled again. The late word of the commit must not forget those records: once their segment
+/// went, a crash would lose what was accepted.
+#[tokio::test]
+async fn late_word_of_a_commit_does_not_forget_what_an_unwind_gave_back() {
+    let (state, disk) = (TestState::new(), Disk::default());
+    let a = signer(1);
+    state.set(a.address(), 0, ETHER);
+    let pool = open(&state, Some(&disk), config());
+    let raw = sign(transfer(0, GWEI, 1), &a);
+    let hash = pool.add(raw.clone()).await.unwrap();
+    block(&pool, 1, &[hash], &[(a.address(), 1, ETHER)]);
+    let lost = [LostTx {
+        raw,
+        sender: a.address(),
+    }];
+    let back = pool.journal_requeue(&lost).await.unwrap();
+    pool.on_durable(1);
+    pool.reinject(back, fees(0)).unwrap();
+    pool.flush().await.unwrap();
+    assert_eq!(pool.place(&hash), Some(TxPlace::Pending));
+    assert_eq!(pool.journal_stats().unwrap().live, 1);
+}
+
+/// A builder gives up what it built, and one of those blocks commits all the same. Its transactions
+/// then stood before all others of their senders for ever, with a nonce that is used.
+#[tokio::test]
+async fn a_block_that_was_given_up_and_still_commits_holds_nobody_back() {
+    let (state, disk) = (TestState::new(), Disk::default());
+    let a = signer(1);
+    state.set(a.address(), 0, ETHER);
+    let pool = open(&state, Some(&disk), config());
+    let first = pool.add(sign(transfer(0, GWEI, 1), &a)).await.unwrap();
+    let second = pool.add(sign(transfer(1, GWEI, 1), &a)).await.unwrap();
+    block(&pool, 1, &[first], &[(a.address(), 1, ETHER)]);
+    pool.reinject(Vec::new(), fees(0)).unwrap();
+    assert_eq!(pool.best(100).count(), 2);
+
+    state.set(a.address(), 1, ETHER);
+    state.included.lock().insert(first);
+    pool.on_durable(1);
+    pool.flush().await.unwrap();
+    let best: Vec<_> = pool.best(100).map(|tx| tx.hash).collect();
+    assert_eq!(best, [second]);
+    assert_eq!((pool.contains(&first), pool.dropped(&first)), (false, None));
+    assert_eq!(pool.journal_stats().unwrap().live, 1);
+}
+
+/// The chain that replaces unwound blocks may hold the same transactions: they were not dropped.
+#[tokio::test]
+async fn what_the_new_chain_holds_is_not_called_dropped() {
+    let (state, disk) = (TestState::new(), Disk::default());
+    let (a, b) = (signer(1), signer(2));
+    state.set(a.address(), 0, ETHER);
+    state.set(b.address(), 0, ETHER);
+    let pool = open(&state, Some(&disk), config());
+    let held = pool.add(sign(transfer(0, GWEI, 1), &a)).await.unwrap();
+    let other = pool.add(sign(transfer(0, GWEI, 1), &b)).await.unwrap();
+    state.set(a.address(), 1, ETHER);
+    state.set(b.address(), 1, ETHER);
+    state.included.lock().insert(held);
+    pool.reinject(Vec::new(), fees(1)).unwrap();
+    pool.flush().await.unwrap();
+    assert_eq!((pool.contains(&held), pool.dropped(&held)), (false, None));
+    let used = DropReason::NonceUsed { next: 1 };
+    assert_eq!(pool.dropped(&other), Some(used));
+    assert_eq!(pool.journal_stats().unwrap().live, 0);
+}
+
 #[tokio::test]
 async fn what_can_no_longer_be_paid_is_dropped_and_what_waits_returns() {
     let state = TestState::new();

@@ -16,7 +16,7 @@ use foggara_primitives::{AccountInfo, SourceError};
 use parking_lot::Mutex;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     io,
     sync::Arc,
 };
@@ -88,6 +88,8 @@ pub(crate) struct TestState {
     pub(crate) accounts: Mutex<HashMap<Address, AccountInfo>>,
     pub(crate) codes: Mutex<HashMap<B256, Bytes>>,
     pub(crate) fees: Mutex<HeadFees>,
+    /// Transactions in durable blocks.
+    pub(crate) included: Mutex<HashSet<B256>>,
 }
 
 impl TestState {
@@ -101,6 +103,7 @@ impl TestState {
             accounts: Mutex::default(),
             codes: Mutex::default(),
             fees: Mutex::new(fees),
+            included: Mutex::default(),
         })
     }
 
@@ -140,6 +143,10 @@ impl PoolState for TestState {
             l1_cost: U256::from(L1_COST),
             operator_cost: U256::from(OPERATOR_COST),
         }
+    }
+
+    fn included(&self, hash: &B256) -> Result<bool, SourceError> {
+        Ok(self.included.lock().contains(hash))
     }
 }
 

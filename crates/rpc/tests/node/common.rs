@@ -39,6 +39,9 @@ impl PoolState for Chain {
             l1: l1_info_of(number, first).unwrap_or_default(),
         }
     }
+    fn included(&self, hash: &B256) -> Result<bool, SourceError> {
+        Ok(self.store.has_tx(*hash)?)
+    }
     fn quote(&self, fees: &HeadFees, raw: &[u8], gas_limit: u64) -> TxQuote {
         let params = L1FeeParams::from(&fees.l1);
         TxQuote {

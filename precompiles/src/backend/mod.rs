@@ -13,6 +13,21 @@ mod sampled;
 #[cfg(test)]
 mod tests;
 
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod avx2;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod avx512;
+#[cfg(feature = "std")]
+mod products;
+#[cfg(feature = "std")]
+mod thin;
+#[cfg(feature = "std")]
+mod tiled;
+
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+pub use avx2::Avx2;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+pub use avx512::Avx512;
 pub use portable::Portable;
 pub use sampled::Sampled;
 

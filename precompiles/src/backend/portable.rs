@@ -63,9 +63,25 @@ pub(super) fn gemm(
     c: &mut [u8],
     ctl: &mut Ctl<'_>,
 ) -> Result<(), Fatal> {
+    inlined(d, a, b, c, ctl)
+}
+
+/// [`gemm`], to be compiled for the instructions of whoever calls it.
+///
+/// # Errors
+/// As [`gemm`].
+#[inline(always)]
+pub(super) fn inlined(
+    d: &Gemm,
+    a: &[u8],
+    b: &[u8],
+    c: &mut [u8],
+    ctl: &mut Ctl<'_>,
+) -> Result<(), Fatal> {
     for_kind!(d.kind, run(d, a, b, c, ctl))
 }
 
+#[inline(always)]
 fn run<K: Arith>(
     d: &Gemm,
     a: &[u8],
@@ -95,6 +111,7 @@ fn run<K: Arith>(
 }
 
 /// One product, by the loop that suits its shape.
+#[inline(always)]
 fn one<K: Arith>(
     a: &Side<'_, K, K::A>,
     b: &Side<'_, K, K::B>,
@@ -127,6 +144,7 @@ struct Scratch<K: Arith> {
 }
 
 impl<K: Arith> Default for Scratch<K> {
+    #[inline(always)]
     fn default() -> Self {
         Self {
             first: Vec::new(),
@@ -147,6 +165,7 @@ struct Side<'a, K, L> {
 }
 
 impl<'a, K: Arith, L: Load<K::Packed>> Side<'a, K, L> {
+    #[inline(always)]
     const fn new(bytes: &'a [u8], rows: usize, k: usize, transposed: bool) -> Self {
         Self {
             bytes,
@@ -157,6 +176,7 @@ impl<'a, K: Arith, L: Load<K::Packed>> Side<'a, K, L> {
         }
     }
 
+    #[inline(always)]
     fn element(&self, row: usize, l: usize) -> K::Packed {
         let at = if self.transposed {
             index(l, self.rows, row)
@@ -171,6 +191,7 @@ impl<'a, K: Arith, L: Load<K::Packed>> Side<'a, K, L> {
     }
 
     /// Packs rows as `[count][k]`.
+    #[inline(always)]
     fn pack_rows(&self, first: usize, count: usize, out: &mut Vec<K::Packed>) {
         if self.transposed {
             self.turned((0, self.k), (first, count), out);
@@ -180,6 +201,7 @@ impl<'a, K: Arith, L: Load<K::Packed>> Side<'a, K, L> {
     }
 
     /// Packs a part of some rows as `[inner count][count]`.
+    #[inline(always)]
     fn pack_columns(&self, rows: (usize, usize), inner: (usize, usize), out: &mut Vec<K::Packed>) {
         if self.transposed {
             self.straight(inner, rows, out);
@@ -189,6 +211,7 @@ impl<'a, K: Arith, L: Load<K::Packed>> Side<'a, K, L> {
     }
 
     /// A rectangle of the matrix as it lies, each range as (first, count).
+    #[inline(always)]
     fn rectangle(
         &self,
         (row, rows): (usize, usize),
@@ -213,6 +236,7 @@ impl<'a, K: Arith, L: Load<K::Packed>> Side<'a, K, L> {
         })
     }
 
+    #[inline(always)]
     fn straight(&self, rows: (usize, usize), columns: (usize, usize), out: &mut Vec<K::Packed>) {
         out.clear();
         for line in self.rectangle(rows, columns) {
@@ -221,6 +245,7 @@ impl<'a, K: Arith, L: Load<K::Packed>> Side<'a, K, L> {
     }
 
     /// A rectangle with its columns as rows.
+    #[inline(always)]
     fn turned(&self, rows: (usize, usize), columns: (usize, usize), out: &mut Vec<K::Packed>) {
         out.clear();
         out.resize(area(rows.1, columns.1, 1), K::Packed::default());
@@ -234,6 +259,7 @@ impl<'a, K: Arith, L: Load<K::Packed>> Side<'a, K, L> {
     }
 }
 
+#[inline(always)]
 fn tiny<K: Arith>(a: &Side<'_, K, K::A>, b: &Side<'_, K, K::B>, c: &mut [u8]) {
     let pairs = (0..a.rows).flat_map(|i| (0..b.rows).map(move |j| (i, j)));
     for ((i, j), out) in pairs.zip(c.chunks_exact_mut(K::C_BYTES)) {
@@ -244,6 +270,7 @@ fn tiny<K: Arith>(a: &Side<'_, K, K::A>, b: &Side<'_, K, K::B>, c: &mut [u8]) {
     }
 }
 
+#[inline(always)]
 fn dots<K: Arith>(
     a: &Side<'_, K, K::A>,
     b: &Side<'_, K, K::B>,
@@ -273,6 +300,7 @@ fn dots<K: Arith>(
 }
 
 /// Inner products of one row with each of `b`, four at a time.
+#[inline(always)]
 fn dots_of_row<K: Arith>(a: &[K::Packed], b: &[K::Packed], out: &mut [u8]) {
     let k = a.len();
     let mut out = out.chunks_exact_mut(K::C_BYTES);
@@ -296,6 +324,7 @@ fn dots_of_row<K: Arith>(a: &[K::Packed], b: &[K::Packed], out: &mut [u8]) {
     }
 }
 
+#[inline(always)]
 fn dot4<K: Arith>(a: &[K::Packed], [b0, b1, b2, b3]: [&[K::Packed]; 4]) -> [K::Sum; 4] {
     let [mut s0, mut s1, mut s2, mut s3] = [K::Sum::default(); 4];
     for ((((a, b0), b1), b2), b3) in a.iter().zip(b0).zip(b1).zip(b2).zip(b3) {
@@ -309,6 +338,7 @@ fn dot4<K: Arith>(a: &[K::Packed], [b0, b1, b2, b3]: [&[K::Packed]; 4]) -> [K::S
 
 /// Sums along the rows of `y`: for each row of `x` and each `l`, one element times a vector. The
 /// result of rows `i`, `j` lands at `i * strides.0 + j * strides.1`.
+#[inline(always)]
 fn sweep<K: Arith, X: Load<K::Packed>, Y: Load<K::Packed>>(
     x: &Side<'_, K, X>,
     y: &Side<'_, K, Y>,
@@ -349,6 +379,7 @@ fn sweep<K: Arith, X: Load<K::Packed>, Y: Load<K::Packed>>(
 }
 
 /// Adds `x[l] * y[l][..]` to the sums for each line of `y`.
+#[inline(always)]
 fn sweep_row<K: Arith>(sums: &mut [K::Sum], x: &[K::Packed], y: &[K::Packed]) {
     for (x, y) in x.iter().zip(y.chunks_exact(sums.len())) {
         for (sum, y) in sums.iter_mut().zip(y) {
@@ -358,22 +389,26 @@ fn sweep_row<K: Arith>(sums: &mut [K::Sum], x: &[K::Packed], y: &[K::Packed]) {
 }
 
 /// Rows of a panel of about `elements`, within bounds.
+#[inline(always)]
 fn panel(elements: usize, k: usize, least: usize, most: usize) -> usize {
     elements.checked_div(k).unwrap_or(most).clamp(least, most)
 }
 
 /// Splits `0..total` into blocks, each as (first, count).
+#[inline(always)]
 fn blocks(total: usize, size: usize) -> impl Iterator<Item = (usize, usize)> {
     let starts = (0..total).step_by(size.max(1));
     starts.map(move |first| (first, size.min(total.saturating_sub(first))))
 }
 
 /// Product of three sizes of a checked shape, which fits 64 bits.
+#[inline(always)]
 const fn area(a: usize, b: usize, c: usize) -> usize {
     a.wrapping_mul(b).wrapping_mul(c)
 }
 
 /// Index of `(row, column)` with `width` elements a row.
+#[inline(always)]
 const fn index(row: usize, width: usize, column: usize) -> usize {
     row.wrapping_mul(width).wrapping_add(column)
 }

@@ -126,6 +126,11 @@ pub enum Refusal {
         "it stands between a product and its QuantizeLinear and is not implied by saturation: ONNX Runtime computes both in floats; quantise the product first"
     )]
     ActivationOnProduct,
+    /// A product that is rounded to another element type than its first factor's.
+    #[error(
+        "its result is rounded to another element type than its first factor has: ONNX Runtime computes in floats then"
+    )]
+    TypeChange,
     /// A sum whose rounding is a float's.
     #[error("ONNX Runtime adds scaled floats; only equal scales give an exact sum")]
     FloatSum,

@@ -323,6 +323,9 @@ pub(crate) fn elements(dtype: Dtype, bytes: &[u8]) -> impl Iterator<Item = i32> 
 impl PlanTensor {
     pub(crate) fn new(name: String, index: usize, role: &str, tensor: &Tensor) -> Self {
         let described = describe(tensor);
+        let described = described.expect(
+            "a tensor of the plan has one or two dimensions, none zero, and at most as many bytes as a constant",
+        );
         Self {
             name,
             file: format!("tensors/{index:02}-{role}.bin"),

@@ -171,6 +171,9 @@ impl<'a> Lowering<'a> {
                 node.arity(1, 1)?;
                 node.attributes(&[])?;
                 let mut value = self.value(node, 0)?;
+                if matches!(value, Value::Product(_) | Value::Sum(_)) {
+                    self.once(node)?;
+                }
                 self.narrow(node, &mut value);
                 Ok(value)
             }

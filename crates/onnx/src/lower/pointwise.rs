@@ -46,13 +46,14 @@ impl Lowering<'_> {
         } else {
             self.clip(node)?
         };
-        self.once(node)?;
         match self.value(node, 0)? {
             Value::Real(mut real) => {
+                real.q.is_sole &= self.uses(&node.output) == 1;
                 real.activations.push(activation);
                 Ok(Value::Real(real))
             }
             Value::Product(mut product) => {
+                self.once(node)?;
                 product.activations.push(activation);
                 Ok(Value::Product(product))
             }

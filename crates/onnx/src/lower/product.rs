@@ -4,7 +4,7 @@ use super::{
     Lowering, Quantised, Real, Target, Value, Weights, build::Rounding, pointwise::Activation,
 };
 use crate::{
-    OnnxError, Refusal, float,
+    Dtype, OnnxError, Refusal, float,
     graph::{Attribute, Node},
     tensor::Data,
 };
@@ -144,6 +144,9 @@ impl Lowering<'_> {
         product: Product,
         to: &Target,
     ) -> Result<Quantised, OnnxError> {
+        if to.dtype != product.x.dtype {
+            return Err(node.refuse(Refusal::TypeChange));
+        }
         if !product.activations.iter().all(|act| act.is_implied_by(to)) {
             return Err(node.refuse(Refusal::ActivationOnProduct));
         }
@@ -288,13 +291,17 @@ impl Lowering<'_> {
             let want = "at most 65,535 columns of at most 32,768 elements, and not empty";
             return Err(shape("the second factor", constant.shape(), want));
         }
-        let (weights, moved) = signed(&constant.data).ok_or_else(|| {
+        let dtype = |want| {
             node.refuse(Refusal::Dtype {
                 what: "the second factor".into(),
                 got: constant.data.code(),
-                want: "u8 or i8",
+                want,
             })
-        })?;
+        };
+        let (weights, moved) = signed(&constant.data).ok_or_else(|| dtype("u8 or i8"))?;
+        if moved != 0 && layer.x.dtype == Dtype::I8 {
+            return Err(dtype("i8 where the first factor is i8"));
+        }
         let columns = usize::try_from(n).unwrap_or(usize::MAX);
         let Weights {
             scales: sw,

@@ -3,7 +3,7 @@
 
 use super::super::{
     element::{Element, map2, with_element},
-    scales::{check_bounds, check_zero},
+    scales::check_bounds,
 };
 use crate::{
     Dtype, Fatal, OpError,
@@ -45,58 +45,112 @@ pub(super) fn binary(call: &mut Call<'_>, args: &Args<'_>) -> Result<Vec<u8>, St
 /// tensors, `clamp(zy + ((v + 2^(shift - 1)) >> shift), lo, hi)` with `v = (a - za) * ma + (b - zb) *
 /// mb` (op 0) or `(a - za) * (b - zb) * ma` (op 1); i8, u8.
 ///
-/// `BadDtype(0)`. `BadParam(0)`: undefined flag or op; `za` or `zb` outside the type; `mb` not zero with
-/// op 1; `shift` outside 1..=62; `lo > hi` or either outside the type. `zy`, `ma` and `mb` are free. b as
+/// `BadDtype(0)`. `BadParam(0)`: undefined flag or op; `mb` not zero with op 1; `shift` outside 1..=62;
+/// `lo > hi` or either outside the type. The other numbers are free, so `v` is exact in 128 bits. b as
 /// in [`binary`], as argument 2.
 pub(super) fn scaled(call: &mut Call<'_>, args: &Args<'_>) -> Result<Vec<u8>, Stop> {
     let (flags, op, dtype) = (args.u8(0)?, args.u8(1)?, args.u8(2)?);
-    let (za, zb, zy) = (args.i32(3)?, args.i32(4)?, args.i32(5)?);
-    let (ma, mb, shift) = (args.i32(6)?, args.i32(7)?, args.u8(8)?);
+    let zeros = [args.i32(3)?, args.i32(4)?];
+    let zero = args.i32(5)?;
+    let multipliers = [args.i32(6)?, args.i32(7)?];
+    let shift = args.u8(8)?;
     let (lowest, highest) = (args.i32(9)?, args.i32(10)?);
     let (a, b) = (args.bytes(11)?, args.bytes(12)?);
 
     let store = call.flags(flags, 0)?;
     let is_product = match op {
         0 => false,
-        1 => true,
+        1 if multipliers.last() == Some(&0) => true,
         _ => return Err(OpError::BadParam(0).into()),
     };
     let dtype = super::dtype(0, dtype, &[Dtype::I8, Dtype::U8])?;
-    check_zero(dtype, za)?;
-    check_zero(dtype, zb)?;
     check_bounds(dtype, lowest, highest)?;
-    if (is_product && mb != 0) || !(1..=62).contains(&shift) {
+    if !(1..=62).contains(&shift) {
         return Err(OpError::BadParam(0).into());
     }
     let pair = Pair::load(call, dtype, (1, a), (2, b))?;
 
-    let [za, zb, zy, ma, mb] = [za, zb, zy, ma, mb].map(i64::from);
-    let half = (1i64 << (shift & 63)) >> 1;
-    // Centred elements have 9 bits, multipliers 32: sums of products are below 2^50, and with the half
-    // below 2^62.
-    let last = |v: i64| {
-        let q = v.wrapping_add(half) >> (shift & 63);
-        q.wrapping_add(zy).max(lowest.into()).min(highest.into())
-    };
-    let sum = |a: i64, b: i64| {
-        let a = a.wrapping_sub(za).wrapping_mul(ma);
-        last(a.wrapping_add(b.wrapping_sub(zb).wrapping_mul(mb)))
-    };
-    let product = |a: i64, b: i64| {
-        let product = a.wrapping_sub(za).wrapping_mul(b.wrapping_sub(zb));
-        last(product.wrapping_mul(ma))
+    let scaled = Scaled {
+        is_product,
+        zeros,
+        multipliers,
+        shift,
+        zero,
+        lowest,
+        highest,
     };
     pair.run(call, store, |a, b, out, ctl| {
-        with_element!(dtype, T, N, {
-            if is_product {
-                map2::<T, N>(a, b, out, ctl, |a, b| {
-                    T::saturate(product(a.into(), b.into()))
-                })
-            } else {
-                map2::<T, N>(a, b, out, ctl, |a, b| T::saturate(sum(a.into(), b.into())))
-            }
-        })
+        with_element!(dtype, T, N, scaled.run::<T, N>(a, b, out, ctl))
     })
+}
+
+/// Checked parameters of [`scaled`].
+struct Scaled {
+    is_product: bool,
+    zeros: [i32; 2],
+    multipliers: [i32; 2],
+    shift: u8,
+    zero: i32,
+    lowest: i32,
+    highest: i32,
+}
+
+impl Scaled {
+    fn run<T: Element<N>, const N: usize>(
+        &self,
+        a: &[u8],
+        b: &[u8],
+        out: &mut [u8],
+        ctl: &mut Ctl<'_>,
+    ) -> Result<(), Fatal> {
+        // With zero points of 8 bits, centred elements have 9 and multipliers 32 bits: sums of products
+        // are below 2^50, and with the half below 2^62.
+        let is_narrow = self.zeros.iter().all(|zero| (-128..256).contains(zero));
+        match (is_narrow, self.is_product) {
+            (true, false) => map2::<T, N>(a, b, out, ctl, |a, b| self.narrow(a, b, false)),
+            (true, true) => map2::<T, N>(a, b, out, ctl, |a, b| self.narrow(a, b, true)),
+            (false, false) => map2::<T, N>(a, b, out, ctl, |a, b| self.wide(a, b, false)),
+            (false, true) => map2::<T, N>(a, b, out, ctl, |a, b| self.wide(a, b, true)),
+        }
+    }
+
+    /// An element in 64 bits.
+    #[inline(always)]
+    fn narrow<T: Element<N>, const N: usize>(&self, a: T, b: T, is_product: bool) -> T {
+        let [za, zb] = self.zeros.map(i64::from);
+        let [ma, mb] = self.multipliers.map(i64::from);
+        let (a, b) = (a.into().wrapping_sub(za), b.into().wrapping_sub(zb));
+        let v = if is_product {
+            a.wrapping_mul(b).wrapping_mul(ma)
+        } else {
+            a.wrapping_mul(ma).wrapping_add(b.wrapping_mul(mb))
+        };
+        let half = (1i64 << (self.shift & 63)) >> 1;
+        let q = v.wrapping_add(half) >> (self.shift & 63);
+        let y = q.wrapping_add(self.zero.into());
+        T::saturate(y.max(self.lowest.into()).min(self.highest.into()))
+    }
+
+    /// An element in 128 bits: a sum is below 2^65, a product below 2^96.
+    #[inline(always)]
+    fn wide<T: Element<N>, const N: usize>(&self, a: T, b: T, is_product: bool) -> T {
+        let [za, zb] = self.zeros.map(i64::from);
+        let [ma, mb] = self.multipliers.map(i128::from);
+        // Below 2^32 each.
+        let (a, b) = (a.into().wrapping_sub(za), b.into().wrapping_sub(zb));
+        let v = if is_product {
+            i128::from(a).wrapping_mul(b.into()).wrapping_mul(ma)
+        } else {
+            let a = i128::from(a).wrapping_mul(ma);
+            a.wrapping_add(i128::from(b).wrapping_mul(mb))
+        };
+        let half = (1i128 << (self.shift & 63)) >> 1;
+        let q = v.wrapping_add(half) >> (self.shift & 63);
+        let y = q.wrapping_add(self.zero.into());
+        let y = y.max(self.lowest.into()).min(self.highest.into());
+        // Between two numbers of 8 bits.
+        T::saturate(i64::try_from(y).unwrap_or_default())
+    }
 }
 
 enum Binary {

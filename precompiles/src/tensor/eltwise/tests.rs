@@ -79,8 +79,7 @@ fn scaled_adds_and_multiplies_what_is_centred() {
     for case in 0..4_000 {
         let dtype = if case % 2 == 0 { Dtype::I8 } else { Dtype::U8 };
         let (least, most) = dtype.range();
-        let mut zero = || rng.random_range(least..=most);
-        let (za, zb, lo) = (zero(), zero(), zero());
+        let lo = rng.random_range(least..=most);
         let hi = rng.random_range(lo..=most);
         let op = i64::from(case / 2 % 2);
         let wide = i64::from(i32::MIN)..=i64::from(i32::MAX);
@@ -91,6 +90,11 @@ fn scaled_adds_and_multiplies_what_is_centred() {
             _ => rng.random_range(wide.clone()),
         };
         let (ma, mb) = (multiplier(&mut rng), multiplier(&mut rng));
+        let mut zero = || match case % 3 {
+            0 => multiplier(&mut rng),
+            _ => rng.random_range(least..=most),
+        };
+        let (za, zb) = (zero(), zero());
         let mb = if op == 1 { 0 } else { mb };
         let zy = if rng.random() {
             rng.random_range(-200..200)
@@ -103,7 +107,8 @@ fn scaled_adds_and_multiplies_what_is_centred() {
             let [a, b, ma, mb] = [a - za, b - zb, ma, mb].map(i128::from);
             let v = if op == 0 { a * ma + b * mb } else { a * b * ma };
             let q = (v + (1 << (shift - 1))) >> shift;
-            i64::try_from(i128::from(zy) + q).unwrap().clamp(lo, hi)
+            let y = (i128::from(zy) + q).clamp(lo.into(), hi.into());
+            i64::try_from(y).unwrap()
         });
         let want = packed(dtype, &want.collect::<Vec<_>>());
         let fields = [0, op, code(dtype), za, zb, zy, ma, mb, shift, lo, hi];
@@ -256,14 +261,9 @@ fn wrong_pairs_are_named() {
     good.with(4, absent()).refused(OpError::BadOperand(4));
     let length = |which, want, got| OpError::LengthMismatch { which, want, got };
     good.with(3, inline(&[0; 7])).refused(length(3, 6, 7));
-    for bad in [1, 3, 6, 16] {
-        let bad = inline(&vec![0; bad]);
-        let got = if let Arg::Inline(bytes) = &bad {
-            bytes.len()
-        } else {
-            0
-        };
-        good.with(4, bad).refused(length(4, 8, got as u64));
+    for (got, want) in [(1, 0), (3, 2), (9, 8), (6, 8), (16, 8)] {
+        let bad = good.with(4, inline(&vec![0; got]));
+        bad.refused(length(4, want, got as u64));
     }
 
     let fields = [0, 0, 3, 0, 0, 0, 1, 1, 1, -128, 127];
@@ -272,8 +272,6 @@ fn wrong_pairs_are_named() {
     for bad in [
         good.set(0, 1),
         good.set(1, 2),
-        good.set(3, 128),
-        good.set(4, -129),
         good.set(8, 0),
         good.set(8, 63),
         good.set(9, -129),

@@ -2,7 +2,7 @@
 //!
 //! `testdata/goldens/README.md` says how the inputs are drawn and where the outputs come from.
 
-use foggara_precompiles::{NoHost, Outcome, Portable, address_of, call, op_at};
+use foggara_precompiles::{Backend, NoHost, Outcome, Portable, address_of, call, op_at};
 use std::{fs, path::Path};
 
 const REQUANT: [u8; 4] = [0x0a, 0x97, 0xbc, 0x1a];
@@ -81,12 +81,31 @@ fn calldata(selector: [u8; 4], params: &[i64], operands: &[&[u8]]) -> Vec<u8> {
     out
 }
 
+/// The backends of this machine, the definition first.
+fn backends() -> Vec<Box<dyn Backend>> {
+    let mut all: Vec<Box<dyn Backend>> = vec![Box::new(Portable)];
+    #[cfg(target_arch = "x86_64")]
+    {
+        use foggara_precompiles::{Avx2, Avx512};
+        all.extend(Avx2::detect().map(|fast| Box::new(fast) as Box<dyn Backend>));
+        all.extend(Avx512::detect().map(|fast| Box::new(fast) as Box<dyn Backend>));
+    }
+    all
+}
+
+/// The answer of every backend, which is one.
 fn run(code: u8, input: &[u8], size: usize) -> Vec<u8> {
     let op = op_at(address_of(code)).unwrap();
-    match call(op, input, 10_000_000, &mut NoHost, &Portable) {
+    let answer = |backend: &dyn Backend| match call(op, input, 10_000_000, &mut NoHost, backend) {
         Outcome::Success { output, .. } => output[64..64 + size].to_vec(),
-        other => panic!("{other:?}"),
+        other => panic!("{}: {other:?}", backend.name()),
+    };
+    let backends = backends();
+    let first = answer(&*backends[0]);
+    for backend in &backends[1..] {
+        assert!(answer(&**backend) == first, "{} differs", backend.name());
     }
+    first
 }
 
 fn ints(values: &[i32]) -> Vec<u8> {

@@ -22,6 +22,7 @@ mod gradient;
 mod host;
 mod operand;
 mod outcome;
+mod privacy;
 mod registry;
 mod round;
 mod stored;

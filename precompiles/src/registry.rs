@@ -5,7 +5,7 @@ use crate::{
     Backend, Host, OpError, Outcome,
     abi::Args,
     call::{Call, Stop},
-    gradient, tensor,
+    gradient, privacy, tensor,
 };
 use alloc::vec::Vec;
 
@@ -76,8 +76,18 @@ pub const REGISTRY: &[Op] = &[
     ),
     op(0x14, "OPT", "foggara.opt", gradient::opt::FUNCTIONS),
     op(0x15, "SPARSE_SUM", "foggara.sparse_sum", &[]),
-    op(0x20, "MASK_EXPAND", "foggara.mask_expand", &[]),
-    op(0x21, "LAGRANGE", "foggara.lagrange", &[]),
+    op(
+        0x20,
+        "MASK_EXPAND",
+        "foggara.mask_expand",
+        privacy::mask::FUNCTIONS,
+    ),
+    op(
+        0x21,
+        "LAGRANGE",
+        "foggara.lagrange",
+        privacy::lagrange::FUNCTIONS,
+    ),
     op(0x22, "COMMIT", "foggara.commit", &[]),
     Op {
         code: 0xf0,

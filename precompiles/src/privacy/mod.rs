@@ -1,0 +1,4 @@
+//! Secure aggregation: masks that cancel in a sum, and the secrets of clients that drop out.
+
+pub(crate) mod lagrange;
+pub(crate) mod mask;

@@ -16,6 +16,14 @@ interface Vm {
     function fee(uint256 baseFee) external;
     function assume(bool condition) external pure;
     function expectRevert(bytes calldata data) external;
+    function expectRevert(bytes4 selector) external;
+    function roll(uint256 number) external;
+    function warp(uint256 timestamp) external;
+    function mockCall(address callee, bytes calldata data, bytes calldata result) external;
+    function snapshotValue(string calldata group, string calldata name, uint256 value) external;
+    function cool(address account) external;
+    function startPrank(address sender) external;
+    function stopPrank() external;
     function expectEmit() external;
 }
 

@@ -4,8 +4,8 @@ pragma solidity ^0.8.24;
 import {IFoggaraAgg} from "../interfaces/IFoggaraAI.sol";
 
 /// @title Calls with many stored tensors, built cheaply
-/// @notice With 32 handles the ABI encoder of Solidity would cost more than the operation's own base; these build the
-/// same bytes in about 80 gas a handle.
+/// @notice With 32 handles the ABI encoder of Solidity would cost more than all else around the operation; these build
+/// the same bytes in about 150 gas a handle.
 library TensorHandles {
     /// @notice Calldata of `AGG.mean` over whole stored tensors, with the sum of the weights as divisor.
     /// @dev The same as `abi.encodeCall(IFoggaraAgg.mean, (flags, dtype, d, weights, 0, u))` where
@@ -13,14 +13,23 @@ library TensorHandles {
     function meanCall(uint8 flags, uint8 dtype, uint32 d, int32[] calldata weights, bytes32[] calldata ids)
         internal
         pure
-        returns (bytes memory)
+        returns (bytes memory data)
     {
         uint256 size = 32 * weights.length;
-        bytes memory head = abi.encodeWithSelector(IFoggaraAgg.mean.selector, flags, dtype, d, 0xc0, 0, 0xe0 + size);
-        return withHandles(abi.encodePacked(head, weights.length, weights), ids);
+        data = abi.encodeWithSelector(IFoggaraAgg.mean.selector, flags, dtype, d, 0xc0, 0, 0xe0 + size);
+        assembly ("memory-safe") {
+            // Nothing lies behind `data` yet, so it can grow where it is.
+            let end := add(add(data, 32), mload(data))
+            mstore(end, weights.length)
+            calldatacopy(add(end, 32), weights.offset, size)
+            mstore(data, add(mload(data), add(size, 32)))
+            mstore(0x40, add(end, add(size, 64)))
+        }
+        return withHandles(data, ids);
     }
 
-    /// @notice `head` and behind it the tail of a `bytes[]`: one operand for each id.
+    /// @notice `head` and behind it the tail of a `bytes[]`: one operand for each id. Nothing may have been allocated
+    /// since `head`, which grows where it is.
     /// @dev In plain Solidity, with `h` ids:
     ///
     ///     tail = abi.encode(h);
@@ -28,26 +37,21 @@ library TensorHandles {
     ///     for each i: tail = bytes.concat(tail, abi.encode(49), Tensor.stored(ids[i]), new bytes(15));
     ///     return bytes.concat(head, tail);
     function withHandles(bytes memory head, bytes32[] calldata ids) internal pure returns (bytes memory data) {
+        data = head;
         assembly ("memory-safe") {
-            let count := ids.length
-            let start := mload(head)
-            data := mload(0x40)
-            mcopy(add(data, 32), add(head, 32), start)
-            let to := add(add(data, 32), start)
-            mstore(to, count)
-            let offset := shl(5, count)
-            let heads := add(to, 32)
-            to := add(heads, offset)
-            let id := ids.offset
-            for { let end := to } lt(heads, end) { heads := add(heads, 32) } {
-                mstore(heads, offset)
-                offset := add(offset, 96)
+            let offsets := add(add(data, 32), mload(data))
+            mstore(offsets, ids.length)
+            offsets := add(offsets, 32)
+            let start := offsets
+            let to := add(offsets, shl(5, ids.length))
+            let fromOffsetToId := sub(ids.offset, start)
+            for { let end := to } lt(offsets, end) { offsets := add(offsets, 32) } {
+                mstore(offsets, sub(to, start))
                 // Length, then 01, the id, 16 zero bytes and 15 of padding.
                 mstore(to, 49)
                 mstore(add(to, 64), 0)
-                mstore(add(to, 33), calldataload(id))
+                mstore(add(to, 33), calldataload(add(offsets, fromOffsetToId)))
                 mstore8(add(to, 32), 1)
-                id := add(id, 32)
                 to := add(to, 96)
             }
             mstore(data, sub(sub(to, data), 32))
@@ -57,13 +61,13 @@ library TensorHandles {
 
     /// @notice Ends the call with what the operation answers, result or error, without decoding it: for external
     /// functions that return exactly what the operation returns.
+    /// @dev The answer overwrites the memory from 0 on, which nobody reads again.
     function forward(address operation, bytes memory data) internal view {
-        assembly ("memory-safe") {
+        assembly {
             let success := staticcall(gas(), operation, add(data, 32), mload(data), 0, 0)
-            let to := mload(0x40)
-            returndatacopy(to, 0, returndatasize())
-            if success { return(to, returndatasize()) }
-            revert(to, returndatasize())
+            returndatacopy(0, 0, returndatasize())
+            if success { return(0, returndatasize()) }
+            revert(0, returndatasize())
         }
     }
 }

@@ -123,7 +123,7 @@ pub enum Refusal {
     },
     /// An activation that ONNX Runtime computes in floats between a product and its rounding.
     #[error(
-        "it stands between a product and its QuantizeLinear and is not implied by saturation: ONNX Runtime computes both in floats; quantise the product first"
+        "an activation between the product and this rounding is not implied by saturation: ONNX Runtime computes both in floats; quantise the product first"
     )]
     ActivationOnProduct,
     /// A product that is rounded to another element type than its first factor's.

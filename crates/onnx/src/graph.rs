@@ -153,8 +153,8 @@ pub(crate) fn load(bytes: &[u8]) -> Result<Graph, OnnxError> {
         .input
         .iter()
         .filter(|input| !constants.contains_key(&input.name));
-    let input = only("input", "inputs", inputs)?;
-    let output = only("output", "outputs", graph.output.iter())?;
+    let input = only(&graph.name, "inputs", inputs)?;
+    let output = only(&graph.name, "outputs", graph.output.iter())?;
     let mut nodes = Vec::with_capacity(graph.node.len());
     for node in graph.node {
         let node = Node::read(node)?;
@@ -232,18 +232,14 @@ fn insert(
 }
 
 fn only<'a>(
-    operator: &str,
+    graph: &str,
     what: &'static str,
     mut ports: impl Iterator<Item = &'a proto::ValueInfoProto>,
 ) -> Result<Port, OnnxError> {
     let first = ports.next();
     let got = usize::from(first.is_some()) + ports.count();
     let (Some(port), 1) = (first, got) else {
-        return Err(OnnxError::Refused {
-            operator: operator.into(),
-            node: String::new(),
-            reason: Refusal::Count { what, got },
-        });
+        return Err(refuse(graph, Refusal::Count { what, got }));
     };
     let tensor = port.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
     let tensor =

@@ -403,3 +403,6 @@ fn checked_scale(scale: f32, what: &str) -> Result<f32, Refusal> {
         got: scale,
     })
 }
+
+#[cfg(test)]
+mod tests;

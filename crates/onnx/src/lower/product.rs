@@ -314,7 +314,10 @@ impl Lowering<'_> {
         } else {
             [1, -1]
         };
-        for (what, count) in [("scales", sw.len()), ("zero points", zero_points.len())] {
+        for (what, count) in [
+            ("the row of scales", sw.len()),
+            ("the row of zero points", zero_points.len()),
+        ] {
             if count != 1 && (count != columns || !column_axis.contains(&axis)) {
                 let got = format!("{count} along axis {axis}");
                 return Err(shape(what, got, "one, or one per column of the result"));

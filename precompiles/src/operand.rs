@@ -177,10 +177,10 @@ impl Want {
                 let rows = got.checked_div(row).unwrap_or(0).max(1);
                 rows.saturating_mul(row)
             }
-            Self::Divisor(dtype, whole) => match got & !dtype.bytes().saturating_sub(1) {
-                elements if elements == got && !whole.is_multiple_of(got) => whole,
-                elements => elements,
-            },
+            Self::Divisor(dtype, whole) => {
+                let divides = got.is_multiple_of(dtype.bytes()) && whole.is_multiple_of(got);
+                if divides { got } else { whole }
+            }
         };
         if got != want {
             return Err(OpError::LengthMismatch { which, want, got });

@@ -9,3 +9,12 @@ pub(crate) mod reduce;
 mod scales;
 #[cfg(test)]
 mod testing;
+mod topk;
+
+use crate::{Dtype, OpError};
+
+/// The type with this code, if it is one of those that argument `which` may name.
+fn dtype(which: u8, code: u8, taken: &[Dtype]) -> Result<Dtype, OpError> {
+    let dtype = Dtype::from_code(code).filter(|dtype| taken.contains(dtype));
+    dtype.ok_or(OpError::BadDtype(which))
+}

@@ -6,7 +6,8 @@ mod single;
 #[cfg(test)]
 mod tests;
 
-use crate::{Dtype, Function, OpError};
+use super::dtype;
+use crate::{Dtype, Function};
 
 pub(crate) const FUNCTIONS: &[Function] = &[
     Function {
@@ -52,10 +53,4 @@ const fn count(dtype: Dtype, bytes: u64) -> u64 {
         Some(count) => count,
         None => 0,
     }
-}
-
-/// The type with this code, if it is one of those that argument `which` may name.
-fn dtype(which: u8, code: u8, taken: &[Dtype]) -> Result<Dtype, OpError> {
-    let dtype = Dtype::from_code(code).filter(|dtype| taken.contains(dtype));
-    dtype.ok_or(OpError::BadDtype(which))
 }

@@ -1,7 +1,7 @@
 use super::super::testing::{Arg, Sample, absent, i32s, inline, ints};
 use super::*;
 use crate::{
-    round,
+    OpError, round,
     testing::{i8s, i16s, i64s},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -261,9 +261,9 @@ fn wrong_pairs_are_named() {
     good.with(4, absent()).refused(OpError::BadOperand(4));
     let length = |which, want, got| OpError::LengthMismatch { which, want, got };
     good.with(3, inline(&[0; 7])).refused(length(3, 6, 7));
-    for (got, want) in [(1, 0), (3, 2), (9, 8), (6, 8), (16, 8)] {
+    for got in [1, 3, 9, 6, 16] {
         let bad = good.with(4, inline(&vec![0; got]));
-        bad.refused(length(4, want, got as u64));
+        bad.refused(length(4, 8, got as u64));
     }
 
     let fields = [0, 0, 3, 0, 0, 0, 1, 1, 1, -128, 127];

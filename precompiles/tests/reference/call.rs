@@ -89,8 +89,12 @@ pub enum Want {
     Exactly(Z),
     /// One of these many bytes; the last is named in the error.
     OneOf(Vec<Z>),
-    /// A positive multiple of this many bytes.
+    /// A positive multiple of this many bytes; the next lower one is named in the error.
     Multiple(u64),
+    /// The same; but below one row, the row is named.
+    Rows(u64),
+    /// Such a multiple that divides so many bytes, which are named in the error.
+    Divisor(u64, u64),
 }
 
 /// A call in progress.
@@ -126,6 +130,23 @@ impl<'a> Call<'a> {
                 Want::Exactly(want) => faults.when(got != *want, mismatch(want)),
                 Want::OneOf(wants) => {
                     faults.when(!wants.contains(&got), mismatch(wants.last().unwrap()));
+                }
+                Want::Rows(row) => {
+                    faults.dimension(which, &got);
+                    let rest = &got % row;
+                    let want = (&got - &rest).max(Z::from(*row));
+                    let is_ragged = rest != Z::from(0);
+                    faults.when(is_ragged, mismatch(&want));
+                }
+                Want::Divisor(size, whole) => {
+                    faults.dimension(which, &got);
+                    let rest = &got % size;
+                    if rest != Z::from(0) {
+                        faults.when(true, mismatch(&(&got - rest)));
+                    } else if got != Z::from(0) {
+                        let whole = Z::from(*whole);
+                        faults.when(&whole % &got != Z::from(0), mismatch(&whole));
+                    }
                 }
                 Want::Multiple(size) => {
                     faults.dimension(which, &got);

@@ -5,7 +5,7 @@ use crate::{
     call::{Function, World, function},
     gradient::{ROBUST, VECTORS},
     privacy::field,
-    tensor::ELEMENTWISE,
+    tensor::{ELEMENTWISE, UNARY},
     wide::{Dtype, I8, I16, I32, I64, U8, Z, pow2},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom, seq::SliceRandom};
@@ -472,6 +472,11 @@ impl Make {
     fn scaled(&mut self) -> Vec<Value> {
         let budget = self.budget();
         let (of, n, op) = (self.pick(&[I8, U8]), self.side(budget), self.below(2));
+        let times = if self.chance(80) {
+            1
+        } else {
+            self.side((budget / n).max(1))
+        };
         let zero = |make: &mut Self| {
             if make.chance(80) {
                 make.element(of)
@@ -503,7 +508,7 @@ impl Make {
             int(shift),
             wide(&lo),
             wide(&hi),
-            self.tensor(of, n),
+            self.tensor(of, n * times),
             self.tensor(of, n),
         ]);
         args
@@ -563,7 +568,7 @@ impl Make {
 
     fn unary(&mut self) -> Vec<Value> {
         let budget = self.budget();
-        let (of, op, n) = (self.pick(ELEMENTWISE), self.below(4), self.side(budget));
+        let (of, op, n) = (self.pick(UNARY), self.below(4), self.side(budget));
         let (lo, hi) = if op == 2 {
             self.bounds(of)
         } else {

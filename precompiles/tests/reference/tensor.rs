@@ -74,6 +74,8 @@ pub const FUNCTIONS: &[Function] = &[
 
 /// Types of element-wise operations.
 pub const ELEMENTWISE: &[Dtype] = &[I8, U8, I16, I32];
+/// Types of `unary`, whose bounds have 64 bits.
+pub const UNARY: &[Dtype] = &[I8, U8, I16, I32, I64];
 const SIDE_MAX: u64 = 65_535;
 const INNER_MAX: u64 = 32_768;
 const MULTIPLY_ADDS_MAX: u64 = 1 << 31;
@@ -286,6 +288,7 @@ fn linear(call: &mut Call<'_>) -> Res<Vec<Value>> {
     } else {
         &outputs * 4u32
     };
+    faults.limit(&(&m * &k + &n * &k), OPERANDS_MAX);
     faults.limit(&bytes_y, OUTPUT_MAX);
     faults.end()?;
 
@@ -353,10 +356,7 @@ fn binary(call: &mut Call<'_>) -> Res<Vec<Value>> {
     let size = of.size() as u64;
     let a = call.operand(3, raw_a, &Want::Multiple(size))?;
     output_fits(a.len())?;
-    let b = call.operand(4, raw_b, &Want::Multiple(size))?;
-    if a.len() % b.len() != 0 {
-        return Err(Error::LengthMismatch(4, a.len().into(), b.len().into()).into());
-    }
+    let b = call.operand(4, raw_b, &Want::Divisor(size, a.len() as u64))?;
     call.charge(
         &words(&a.len().into()),
         &ceil(&(a.len() / of.size()).into(), 4),
@@ -401,11 +401,12 @@ fn scaled(call: &mut Call<'_>) -> Res<Vec<Value>> {
 
     let a = call.operand(1, raw_a, &Want::Multiple(1))?;
     output_fits(a.len())?;
-    let b = call.operand(2, raw_b, &Want::Exactly(a.len().into()))?;
+    let b = call.operand(2, raw_b, &Want::Divisor(1, a.len() as u64))?;
     call.charge(&words(&a.len().into()), &ceil(&a.len().into(), 4))?;
 
     let s = u32::try_from(&s).unwrap();
-    let y = of.read(&a).into_iter().zip(of.read(&b)).map(|(a, b)| {
+    let (a, b) = (of.read(&a), of.read(&b));
+    let y = a.iter().zip(b.iter().cycle()).map(|(a, b)| {
         let v = if op == Z::from(0) {
             (a - &za) * &ma + (b - &zb) * &mb
         } else {
@@ -453,7 +454,7 @@ fn requant(call: &mut Call<'_>) -> Res<Vec<Value>> {
     faults.end()?;
 
     let mode = mode.try_into().unwrap();
-    let x = call.operand(1, raw_x, &Want::Multiple(u64::try_from(&n).unwrap() * 4))?;
+    let x = call.operand(1, raw_x, &Want::Rows(u64::try_from(&n).unwrap() * 4))?;
     let elements = x.len() / 4;
     output_fits(elements)?;
     let scales = call.operand(2, raw_scales, &Scales::want(mode, &n))?;
@@ -504,7 +505,7 @@ fn unary(call: &mut Call<'_>) -> Res<Vec<Value>> {
     let mut faults = Faults::default();
     flags(&mut faults, &f, 0);
     faults.when(op > Z::from(3), Error::BadParam(1));
-    let of = dtype(&mut faults, 2, &code, ELEMENTWISE);
+    let of = dtype(&mut faults, 2, &code, UNARY);
     if op == Z::from(2) {
         if faults
             .0

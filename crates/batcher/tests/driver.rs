@@ -1,31 +1,20 @@
 //! The task on a development L1, with a verifier beside it: what the batcher posts becomes safe, through
 //! restarts, outages and reorgs of L1, in blobs and in calldata.
 
-use alloy::signers::local::PrivateKeySigner;
-use alloy_consensus::Header;
-use alloy_primitives::{Address, B64, B256, Bytes, U256};
-use async_trait::async_trait;
+use alloy_primitives::U256;
 use foggara_batcher::{
     BatcherConfig, BatcherError, BatcherParts, BatcherStatus, DaKind, DaPolicy, run,
 };
-use foggara_derive::{EpochStart, attributes, system_config_of};
-use foggara_devl1::{Clock, DevL1, DevL1Config, FUNDS, GenesisAccount as L1Account};
-use foggara_l1::{
-    BlockAt, BlockTag, FeeData, FollowerConfig, Inclusion, L1Block, L1Client, L1Error, L1Receipt,
-    SidecarForm, StateAt, TxManager, TxManagerConfig, fetch_events,
-};
-use foggara_primitives::{
-    BlockId, ChainOpConfig, ChainSpec, Cursor, FoggaraConfig, GenesisIds, GenesisSystemConfig,
-    L1Ref, RollupConfig, StateSource, SystemConfig, addresses::batch_inbox,
-};
-use foggara_stf::{ExecutedBlock, GenesisAccount, GenesisAlloc, execute_block, genesis_block};
+use foggara_l1::{FollowerConfig, L1Client, TxManager, TxManagerConfig};
+use foggara_primitives::L1Ref;
 use foggara_store::{Commit, Store};
-use foggara_testkit::{Account, TxParams};
+use foggara_testkit::{DevNet, Line, NetConfig, numbered_signer};
 use foggara_verifier::{NoHooks, Verifier, VerifierConfig, VerifierError, VerifierStatus};
 use std::{
+    ops::{Deref, DerefMut},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -34,230 +23,61 @@ use tokio::{
     task::JoinHandle,
 };
 
-const L1_BLOCK_TIME: u64 = 2;
-const L2_CHAIN: u64 = 901;
-const TIME: u64 = 1_700_000_000;
-
-/// A development L1 whose line can be cut.
-#[derive(Debug, Clone)]
-struct Line {
-    l1: DevL1,
+/// A chain with its L1, whose line to the batcher can be cut; the test is the sequencer.
+struct Net {
+    net: DevNet,
     cut: Arc<AtomicBool>,
 }
 
-impl Line {
-    fn check(&self) -> Result<(), L1Error> {
-        if self.cut.load(Ordering::SeqCst) {
-            let (endpoint, reason) = ("devl1".into(), "the line is cut".into());
-            return Err(L1Error::Transport { endpoint, reason });
-        }
-        Ok(())
+impl Deref for Net {
+    type Target = DevNet;
+
+    fn deref(&self) -> &DevNet {
+        &self.net
     }
 }
 
-#[async_trait]
-impl L1Client for Line {
-    async fn chain_id(&self) -> Result<u64, L1Error> {
-        self.l1.chain_id().await
+impl DerefMut for Net {
+    fn deref_mut(&mut self) -> &mut DevNet {
+        &mut self.net
     }
-    async fn head(&self, tag: BlockTag) -> Result<L1Ref, L1Error> {
-        self.check()?;
-        self.l1.head(tag).await
-    }
-    async fn header(&self, at: BlockAt) -> Result<Option<(Header, B256)>, L1Error> {
-        self.check()?;
-        self.l1.header(at).await
-    }
-    async fn block(&self, at: BlockAt) -> Result<Option<L1Block>, L1Error> {
-        self.check()?;
-        self.l1.block(at).await
-    }
-    async fn receipts(&self, block: &L1Block) -> Result<Vec<L1Receipt>, L1Error> {
-        self.check()?;
-        self.l1.receipts(block).await
-    }
-    async fn blobs(&self, block: L1Ref, hashes: &[B256]) -> Result<Vec<Bytes>, L1Error> {
-        self.check()?;
-        self.l1.blobs(block, hashes).await
-    }
-    async fn send_raw(&self, raw: Bytes) -> Result<B256, L1Error> {
-        self.check()?;
-        L1Client::send_raw(&self.l1, raw).await
-    }
-    async fn nonce(&self, address: Address, at: StateAt) -> Result<u64, L1Error> {
-        self.check()?;
-        self.l1.nonce(address, at).await
-    }
-    async fn balance(&self, address: Address, at: StateAt) -> Result<U256, L1Error> {
-        self.check()?;
-        self.l1.balance(address, at).await
-    }
-    async fn code(&self, address: Address, at: StateAt) -> Result<Bytes, L1Error> {
-        self.check()?;
-        self.l1.code(address, at).await
-    }
-    async fn fees(&self) -> Result<FeeData, L1Error> {
-        self.check()?;
-        self.l1.fees().await
-    }
-    async fn inclusion(&self, tx_hash: B256) -> Result<Option<Inclusion>, L1Error> {
-        self.check()?;
-        self.l1.inclusion(tx_hash).await
-    }
-    async fn sidecar_form(&self) -> Result<SidecarForm, L1Error> {
-        self.l1.sidecar_form().await
-    }
-}
-
-/// A chain with its L1; the test is the sequencer.
-struct Net {
-    line: Line,
-    spec: Arc<ChainSpec>,
-    genesis: ExecutedBlock,
-    store: Store,
-    user: Account,
-    batcher: PrivateKeySigner,
-    clock: Arc<AtomicU64>,
-}
-
-fn signer(index: u8) -> PrivateKeySigner {
-    PrivateKeySigner::from_bytes(&B256::with_last_byte(index)).unwrap()
 }
 
 impl Net {
     fn new() -> Self {
-        let clock = Arc::new(AtomicU64::new(TIME));
-        let now = Arc::clone(&clock);
-        let (user, batcher) = (Account::new(signer(1)), signer(2));
-        let mut config = DevL1Config {
-            block_time: L1_BLOCK_TIME,
-            finality: Some(8),
-            genesis_time: Some(TIME),
-            clock: Clock::new(move || now.load(Ordering::SeqCst) * 1_000),
-            ..DevL1Config::default()
-        };
-        config
-            .alloc
-            .insert(batcher.address(), L1Account::funded(FUNDS));
-        let l1 = DevL1::open(config).unwrap();
-        let tip = l1.latest();
-        let mut rollup = RollupConfig {
-            genesis: GenesisIds {
-                l1: tip.id(),
-                l2_time: tip.timestamp,
-                system_config: GenesisSystemConfig {
-                    batcher_addr: batcher.address(),
-                    scalar: SystemConfig::scalar_word(1_368, 810_949),
-                    gas_limit: 60_000_000,
-                    eip1559_params: B64::from(0x0000_00fa_0000_0006u64),
-                    ..Default::default()
-                },
-                ..Default::default()
-            },
-            block_time: 1,
-            seq_window_size: 200,
-            l1_chain_id: 900,
-            l2_chain_id: L2_CHAIN,
-            regolith_time: Some(0),
-            canyon_time: Some(0),
-            delta_time: Some(0),
-            ecotone_time: Some(0),
-            fjord_time: Some(0),
-            granite_time: Some(0),
-            holocene_time: Some(0),
-            isthmus_time: Some(0),
-            batch_inbox_address: batch_inbox(L2_CHAIN),
-            deposit_contract_address: Address::repeat_byte(0x01),
-            l1_system_config_address: Address::repeat_byte(0x02),
-            chain_op_config: Some(ChainOpConfig {
-                eip1559_elasticity: 6,
-                eip1559_denominator: 50,
-                eip1559_denominator_canyon: 250,
-            }),
-            ..Default::default()
-        };
-        let funded = GenesisAccount {
-            balance: FUNDS,
-            ..Default::default()
-        };
-        let alloc = GenesisAlloc::from([(user.address(), funded)]);
-        let genesis = genesis_block(&rollup, &alloc).unwrap();
-        rollup.genesis.l2 = BlockId {
-            hash: genesis.hash,
-            number: 0,
-        };
-        let header = genesis.header.clone();
-        let spec = Arc::new(ChainSpec::new(rollup, FoggaraConfig::default(), header).unwrap());
-        let store = empty_store(&spec, &genesis);
-        let line = Line {
-            l1,
-            cut: Arc::new(AtomicBool::new(false)),
-        };
         Self {
-            line,
-            spec,
-            genesis,
-            store,
-            user,
-            batcher,
-            clock,
+            net: DevNet::new(NetConfig {
+                l1_block_time: 2,
+                ..NetConfig::default()
+            }),
+            cut: Arc::default(),
         }
     }
 
-    fn mine(&self) {
-        self.clock.fetch_add(L1_BLOCK_TIME, Ordering::SeqCst);
-        self.line.l1.mine().unwrap();
-    }
-
     /// Builds blocks up to L1's time, each with a transfer.
-    async fn build(&mut self) {
-        while self.store.heads().unsafe_.timestamp < self.line.l1.latest().timestamp {
-            let parent = self.store.heads().unsafe_;
-            let mut view = self.store.latest_view().unwrap();
-            let user = view.account(self.user.address()).unwrap();
-            self.user.nonce = user.map_or(0, |account| account.nonce);
-            let to = Address::with_last_byte(u8::try_from(parent.number % 250).unwrap());
-            let tx = self
-                .user
-                .sign(L2_CHAIN, &TxParams::transfer(to, U256::from(7)));
-            let stored = self.store.block(parent.number).unwrap().unwrap();
-            let first = stored.transactions.first().map(|tx| tx.as_ref());
-            let sys = system_config_of(&self.spec, &stored.header, first).unwrap();
-            let l1 = &self.line.l1;
-            let next = l1
-                .header(BlockAt::Number(parent.l1_origin.number + 1))
-                .await
-                .unwrap();
-            let advance = next.is_some_and(|(header, _)| header.timestamp <= parent.timestamp + 1);
-            let number = parent.l1_origin.number + u64::from(advance);
-            let origin = fetch_events(l1, &self.spec, number).await.unwrap();
-            let epoch = advance.then(|| EpochStart::from(&origin));
-            let built = attributes(&self.spec, &parent, &sys, &origin.header, epoch, vec![tx]);
-            let built = built.unwrap().attributes;
-            let executed =
-                execute_block(&self.spec, &stored.header, parent.hash, &built, view).unwrap();
-            assert!(executed.is_full());
-            self.store
-                .commit(Commit::block(Arc::new(executed.into_block())))
-                .unwrap();
+    async fn build_to_l1_time(&mut self) {
+        while self.store.heads().unsafe_.timestamp < self.l1.latest().timestamp {
+            self.resync_user();
+            let tx = self.transfer();
+            self.build(vec![tx]).await;
         }
     }
 
     /// One L1 block, the L2 blocks of its time, and a moment for the tasks.
     async fn slot(&mut self) {
         self.mine();
-        self.build().await;
+        self.build_to_l1_time().await;
         tokio::time::sleep(Duration::from_millis(60)).await;
     }
 
     /// Mines until everything built is safe; returns the L1 blocks it took.
     async fn until_safe(&mut self, batcher: &Batcher) -> u64 {
-        let start = self.line.l1.latest().number;
+        let start = self.l1.latest().number;
         for _ in 0..400 {
             if self.store.heads().safe == self.store.heads().unsafe_ {
-                return self.line.l1.latest().number - start;
+                return self.l1.latest().number - start;
             }
-            if self.line.l1.pending_count() > 0 || batcher.status.borrow().in_flight == 0 {
+            if self.l1.pending_count() > 0 || batcher.status.borrow().in_flight == 0 {
                 self.mine();
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -266,7 +86,14 @@ impl Net {
     }
 
     async fn batch(&self, config: BatcherConfig) -> Batcher {
-        let client: Arc<dyn L1Client> = Arc::new(self.line.clone());
+        let cut = Arc::clone(&self.cut);
+        let line = Line::new(self.l1.clone(), move |_| {
+            if cut.load(Ordering::SeqCst) {
+                return Err(Line::cut());
+            }
+            Ok(())
+        });
+        let client: Arc<dyn L1Client> = Arc::new(line);
         let signer = self.batcher.clone();
         let tx = TxManager::new(Arc::clone(&client), signer, TxManagerConfig::dev()).await;
         let (sender, status) = watch::channel(BatcherStatus::default());
@@ -303,7 +130,7 @@ impl Net {
         let (verifier, status) = Verifier::new(
             config,
             store.clone(),
-            Arc::new(self.line.l1.clone()),
+            Arc::new(self.l1.clone()),
             Arc::clone(&self.spec),
             Arc::new(NoHooks),
             stopped,
@@ -317,20 +144,12 @@ impl Net {
 
     /// A replica derives the same chain from L1 alone.
     async fn check_replica(&self) {
-        let replica = empty_store(&self.spec, &self.genesis);
+        let replica = self.empty_store();
         let mut verifying = self.verify(&replica);
-        verifying.until_at(self.line.l1.latest()).await;
+        verifying.until_at(self.l1.latest()).await;
         assert_eq!(replica.heads().safe, self.store.heads().safe);
         verifying.stop().await;
     }
-}
-
-fn empty_store(spec: &ChainSpec, genesis: &ExecutedBlock) -> Store {
-    let store = Store::in_memory();
-    let ids = &spec.rollup.genesis;
-    let cursor = Cursor::genesis(ids.l1.hash, ids.l1.number, ids.system_config.batcher_addr);
-    store.init(genesis, spec.hash(), cursor).unwrap();
-    store
 }
 
 struct Batcher {
@@ -421,13 +240,7 @@ async fn posted_blocks_become_safe() {
                 (1, 1),
                 "block {number}"
             );
-            let inclusion = net
-                .line
-                .l1
-                .inclusion(posted.l1_txs[0])
-                .await
-                .unwrap()
-                .unwrap();
+            let inclusion = net.l1.inclusion(posted.l1_txs[0]).await.unwrap().unwrap();
             assert_eq!(inclusion.block.number, posted.l1_block);
             shares += posted.cost;
         }
@@ -457,12 +270,12 @@ async fn the_safe_head_is_at_most_two_l1_blocks_behind() {
         sealed.push(net.store.heads().unsafe_.number);
         // The second that an L1 block takes in life.
         for _ in 0..40 {
-            if net.line.l1.pending_count() > 0 {
+            if net.l1.pending_count() > 0 {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
-        verifying.until_at(net.line.l1.latest()).await;
+        verifying.until_at(net.l1.latest()).await;
         if let Some(number) = sealed.iter().rev().nth(2) {
             assert!(
                 net.store.heads().safe.number >= *number,
@@ -502,7 +315,7 @@ async fn batcher_survives_a_brief_l1_outage() {
     let mut batcher = net.batch(config(DaPolicy::Blobs)).await;
     net.slot().await;
     net.until_safe(&batcher).await;
-    net.line.cut.store(true, Ordering::SeqCst);
+    net.cut.store(true, Ordering::SeqCst);
     for _ in 0..5 {
         net.slot().await;
     }
@@ -517,7 +330,7 @@ async fn batcher_survives_a_brief_l1_outage() {
     batcher
         .until("backlog seen", |status| status.backlog_bytes > 0)
         .await;
-    net.line.cut.store(false, Ordering::SeqCst);
+    net.cut.store(false, Ordering::SeqCst);
     net.until_safe(&batcher).await;
     batcher
         .until("well again", |status| status.error.is_none())
@@ -535,8 +348,8 @@ async fn reorged_batch_is_sent_again() {
         for _ in 0..6 {
             net.slot().await;
         }
-        net.line.l1.reorg(depth, keep).unwrap();
-        verifying.until_at(net.line.l1.latest()).await;
+        net.l1.reorg(depth, keep).unwrap();
+        verifying.until_at(net.l1.latest()).await;
         for _ in 0..4 {
             net.slot().await;
         }
@@ -554,7 +367,7 @@ async fn reorged_batch_is_sent_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_empty_account_is_told() {
     let mut net = Net::new();
-    net.batcher = signer(77);
+    net.batcher = numbered_signer(77);
     let mut batcher = net.batch(config(DaPolicy::Calldata)).await;
     net.slot().await;
     net.slot().await;

@@ -12,7 +12,7 @@ use foggara_derive::Severity;
 use foggara_l1::{BlockAt, BlockTag, Follower, FollowerConfig, L1Client, L1Error, L1Event, ref_of};
 use foggara_primitives::{ChainSpec, L1Ref};
 use foggara_store::{Commit, CommitError, Store, StoredBlock};
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::{sync::watch, time::sleep};
 
 /// How L1 is read.
@@ -159,10 +159,40 @@ impl Verifier {
 
     /// Waits; ends early when told to stop.
     async fn pause(&mut self, failures: u32) {
-        let wait = self.config.retry.saturating_mul(1 << failures.min(4));
         tokio::select! {
-            () = sleep(wait) => {}
+            () = sleep(self.pause_after(failures)) => {}
             _ = self.stop.wait_for(|stop| *stop) => {}
+        }
+    }
+
+    fn pause_after(&self, failures: u32) -> Duration {
+        self.config.retry.saturating_mul(1 << failures.min(4))
+    }
+
+    /// As [`Self::pause`], listening: what could not be read may be gone from L1 for good.
+    async fn pause_and_listen(
+        &mut self,
+        session: &mut Session,
+        failures: u32,
+    ) -> Result<Woken, VerifierError> {
+        let mut over = pin!(sleep(self.pause_after(failures)));
+        loop {
+            let event = tokio::select! {
+                _ = self.stop.wait_for(|stop| *stop) => return Ok(Woken::Stop),
+                () = &mut over => return Ok(Woken::Again),
+                event = session.follower.next() => event,
+            };
+            match event {
+                // The follower remembers it; whoever derives asks there.
+                Ok(L1Event::Advance(_)) => {}
+                Ok(L1Event::Finalized(block)) => session.l1_finalized = Some(block),
+                Ok(L1Event::Reorg { fork, .. }) => return Ok(Woken::Reorg(fork)),
+                Err(error) if error.severity() == Severity::Retry => {
+                    over.as_mut().await;
+                    return Ok(Woken::Again);
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
     }
 
@@ -171,12 +201,15 @@ impl Verifier {
         let mut session = self.begin(&point).await?;
         let mut failures = 0u32;
         loop {
-            if self.catch_up(&mut session).await? {
-                return Ok(());
-            }
-            self.finalize(&session).await?;
-            self.tell(&session).await;
-            match self.next_event(&mut session, &mut failures).await? {
+            let woken = match self.catch_up(&mut session).await? {
+                Woken::Again => {
+                    self.finalize(&session).await?;
+                    self.tell(&session).await;
+                    self.next_event(&mut session, &mut failures).await?
+                }
+                woken => woken,
+            };
+            match woken {
                 Woken::Stop => return Ok(()),
                 Woken::Again => {}
                 Woken::Reorg(fork) => self.reorg(&mut session, fork).await?,
@@ -305,12 +338,12 @@ impl Verifier {
         Ok(out)
     }
 
-    /// Derives all that the follower has delivered. True if told to stop.
-    async fn catch_up(&mut self, session: &mut Session) -> Result<bool, VerifierError> {
+    /// Derives all that the follower has delivered; ends earlier where L1 changes its mind meanwhile.
+    async fn catch_up(&mut self, session: &mut Session) -> Result<Woken, VerifierError> {
         let mut failures = 0u32;
         loop {
             if *self.stop.borrow() {
-                return Ok(true);
+                return Ok(Woken::Stop);
             }
             let wanted = match session.work().await? {
                 Need::Commit => {
@@ -329,13 +362,16 @@ impl Verifier {
                 }
                 Ok(None) => {
                     self.commit(session).await?;
-                    return Ok(false);
+                    return Ok(Woken::Again);
                 }
                 Err(error) if error.severity() == Severity::Retry => {
                     tracing::warn!(%error, number = wanted.number, "verifier.l1_input");
                     self.commit(session).await?;
                     failures = failures.saturating_add(1);
-                    self.pause(failures).await;
+                    match self.pause_and_listen(session, failures).await? {
+                        Woken::Again => {}
+                        woken => return Ok(woken),
+                    }
                 }
                 Err(error) => return Err(error.into()),
             }

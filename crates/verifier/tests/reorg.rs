@@ -4,7 +4,14 @@
 mod common;
 
 use common::*;
+use foggara_l1::{BlockAt, L1Error};
 use foggara_store::Store;
+use foggara_testkit::{Call, Line};
+use foggara_verifier::VerifierConfig;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 /// A replica that has seen nothing but the L1 as it is now.
 async fn fresh(net: &Net) -> Store {
@@ -52,7 +59,7 @@ async fn every_node_follows_a_reorg_with_batches_in_flight() {
         assert_eq!(canonical.hash, origin.hash);
 
         // It goes on and posts again what is not safe.
-        net.user.nonce = nonce_of(&net);
+        net.resync_user();
         for _ in 0..3 {
             net.slot().await;
             let heads = net.store.heads();
@@ -69,15 +76,6 @@ async fn every_node_follows_a_reorg_with_batches_in_flight() {
         own.stop().await.unwrap();
         other.stop().await.unwrap();
     }
-}
-
-/// The user's nonce in the sequencer's head state.
-fn nonce_of(net: &Net) -> u64 {
-    use foggara_primitives::StateSource;
-    let mut view = net.store.latest_view().unwrap();
-    view.account(net.user.address())
-        .unwrap()
-        .map_or(0, |account| account.nonce)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -100,6 +98,53 @@ async fn a_reorg_while_the_node_was_down_is_followed_on_start() {
     net.l1.reorg(4, true).unwrap();
     let mut running = net.verify(&net.store);
     running.until_synced(net.l1_number().await).await;
+    assert_eq!(net.store.heads().safe, fresh(&net).await.heads().safe);
+    running.stop().await.unwrap();
+}
+
+/// An L1 block is replaced while its blobs are on their way. Nodes go on to give the old block by its
+/// hash, but its blobs are gone with it: asking for them again and again, the verifier never heard that
+/// the block is gone, and the safe head stood still for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_block_whose_blobs_went_with_it_is_left_behind() {
+    #[derive(Clone, Copy)]
+    enum Withheld {
+        Nothing,
+        All,
+        One(BlockAt),
+    }
+    let mut net = Net::new(60, 20);
+    let withheld = Arc::new(Mutex::new(Withheld::Nothing));
+    let asked = Arc::clone(&withheld);
+    let line = Line::new(net.l1.clone(), move |call| {
+        let gone = match (call, *asked.lock().unwrap()) {
+            (Call::Block(_), Withheld::All) => true,
+            (Call::Block(at), Withheld::One(gone)) => at == gone,
+            _ => false,
+        };
+        let missing = L1Error::BlobsMissing {
+            block: 0,
+            missing: 1,
+            first: Default::default(),
+        };
+        if gone { Err(missing) } else { Ok(()) }
+    });
+    let mut running = net.verify_with(&net.store, Arc::new(line), VerifierConfig::default());
+    net.slot().await;
+    net.slot().await;
+    running.until_synced(net.l1_number().await).await;
+
+    let head = net.store.heads().unsafe_.number;
+    net.post(1, head);
+    *withheld.lock().unwrap() = Withheld::All;
+    net.mine();
+    *withheld.lock().unwrap() = Withheld::One(net.l1.latest().hash.into());
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    net.l1.reorg(1, true).unwrap();
+    let tip = net.l1.latest();
+    running
+        .until("followed", |status| status.current_l1.hash == tip.hash)
+        .await;
     assert_eq!(net.store.heads().safe, fresh(&net).await.heads().safe);
     running.stop().await.unwrap();
 }

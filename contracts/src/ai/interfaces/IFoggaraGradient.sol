@@ -65,7 +65,7 @@ interface IFoggaraAgg is IFoggaraErrors {
     /// Gas: 150 + W of all updates + 3 * W(result) + 8 * C + C * d / 16 + d / 4.
     ///
     /// Errors: LengthMismatch(3) if coeff and u differ in number; BadParam(3) if the sum of abs(coeff) exceeds
-    /// (2^63 - 1) >> (bits - 1); BadParam(4) if denom is 0 and the sum of coeff is not above 0.
+    /// (2^63 - 1) >> (bits - 1), or if denom is 0 and the sum of coeff is not above 0.
     /// @param flags 128: STORE.
     /// @param dtype i8, i16 or i32.
     /// @param d Elements of an update.
@@ -88,7 +88,7 @@ interface IFoggaraAggRobust is IFoggaraErrors {
     /// @dev Gas: 150 + W of all updates + 3 * W(result) + 8 * C + d * cmp(C) / 32, where
     /// cmp(C) = (p^2 - p + 4) * 2^p / 4 - 1 with p = ceil(log2 C), and 0 for C = 1.
     /// @param flags 128: STORE.
-    /// @param dtype i8, i16 or i32.
+    /// @param dtype i8, u8, i16 or i32.
     /// @param d Elements of an update.
     /// @param u The updates.
     /// @return middle d elements of the same type.
@@ -97,7 +97,7 @@ interface IFoggaraAggRobust is IFoggaraErrors {
     /// @notice Mean of each coordinate without its `cut` lowest and `cut` highest: R_AWAY(sum, C - 2 * cut).
     /// @dev Gas: as median, + C * d / 64 + d / 4. BadParam(3) unless C > 2 * cut.
     /// @param flags 128: STORE.
-    /// @param dtype i8, i16 or i32.
+    /// @param dtype i8, u8, i16 or i32.
     /// @param d Elements of an update.
     /// @param cut How many are dropped at each end.
     /// @param u The updates.
@@ -110,7 +110,7 @@ interface IFoggaraAggRobust is IFoggaraErrors {
     /// @notice Sign of the sum of signs of each coordinate: -1, 0 or 1.
     /// @dev Gas: 150 + W of all updates + 3 * W(result) + 8 * C + C * d / 64.
     /// @param flags 128: STORE.
-    /// @param dtype i8, i16 or i32.
+    /// @param dtype i8, u8, i16 or i32.
     /// @param d Elements of an update.
     /// @param u The updates.
     /// @return signs d elements, i8.

@@ -6,7 +6,7 @@ import {IFoggaraErrors} from "./IFoggaraErrors.sol";
 /// @notice A mask and how it is applied.
 /// @param flags Sum of 1: subtract instead of add; 128: STORE.
 /// @param width 32 or 64, bits of an element.
-/// @param n Elements, 1 to 2^22.
+/// @param n Elements, at least 1, at most 4 MiB of them.
 /// @param counter First block of the key stream; the last used must stay below 2^32.
 /// @param seed Key of ChaCha20.
 /// @param nonce Nonce of ChaCha20.
@@ -47,8 +47,8 @@ interface IFoggaraLagrange is IFoggaraErrors {
     /// @dev With t shares, gas: 150 + W of all shares + 3 * W(result) + inv + 8 * t + 2 * c * t^2 + c * t * n / 4,
     /// where c is 1 and inv 50 for field 0, 12 and 1,500 for field 1.
     ///
-    /// Errors: BadParam(1) for another field; BadParam(3) if the xs are not distinct, not zero and below the modulus;
-    /// LengthMismatch(3) if xs and shares differ in number; BadElement(4, i) for a limb not below the modulus.
+    /// Errors: BadParam(1) for another field; BadShape(3) or TooLarge unless there are 1 to 256 xs; BadParam(3) if they
+    /// are not distinct, not zero and below the modulus; LengthMismatch(4) if xs and shares differ in number; BadElement(4, i) for a limb not below the modulus.
     /// @param flags 128: STORE.
     /// @param field 0: modulo 2^61 - 1, limbs of 8 bytes; 1: the scalar field of BN254, limbs of 32 bytes.
     /// @param n Limbs of the secret, and of each share.

@@ -51,8 +51,8 @@ struct LinearParams {
 /// @param flags 128: STORE.
 /// @param op 0: `(a - za) * ma + (b - zb) * mb`; 1: `(a - za) * (b - zb) * ma`, with mb = 0.
 /// @param dtype i8 or u8, of a, b and the result.
-/// @param za Zero point of a, within its type.
-/// @param zb Zero point of b, within its type.
+/// @param za Zero point of a.
+/// @param zb Zero point of b.
 /// @param zy Zero point of the result.
 /// @param ma Multiplier of a, or of the product.
 /// @param mb Multiplier of b.
@@ -142,9 +142,9 @@ interface IFoggaraLinear is IFoggaraErrors {
     ///
     /// Gas: 150 + W of all operands + 3 * W(y) + m * k * n / 128 + m * n / 4 (modes 0, 1) + m * n / 4 (lut).
     ///
-    /// Errors: BadParam(0) for flags, kind, mode, zero points or bounds; BadShape(0); TooLarge; BadOperand(3..5) for
-    /// an operand present or absent against the mode; LengthMismatch; BadElement(3, i) for a bias beyond
-    /// 2^31 - 1 - 65,025 * k; BadElement(4, i) for a multiplier, shift or pattern out of range.
+    /// Errors: BadParam(0) for flags, kind, mode, zero points, bounds, or scales or lut given in mode 2; BadShape(0);
+    /// TooLarge; BadOperand(4) for scales absent in modes 0 and 1; LengthMismatch; BadElement(3, i) for a bias beyond
+    /// 2^31 - 1 - 65,025 * k; BadElement(4, i) for scale i with a multiplier, shift or pattern out of range.
     /// @param params Kind, mode, dimensions, zero points and bounds.
     /// @param x Input.
     /// @param w Weights.
@@ -182,7 +182,7 @@ interface IFoggaraEltwise is IFoggaraErrors {
     /// @notice `clamp(zy + ((v + 2^(shift-1)) >> shift), lo, hi)`, v being a scaled sum or product.
     /// @param params Operation, type, zero points, multipliers and bounds.
     /// @param a First operand.
-    /// @param b Second operand, of the same length.
+    /// @param b Second operand; repeats cyclically, its length divides that of `a`.
     /// @return y As many elements as `a`.
     function scaled(ScaledParams calldata params, bytes calldata a, bytes calldata b)
         external
@@ -191,7 +191,7 @@ interface IFoggaraEltwise is IFoggaraErrors {
 
     /// @notice `table[x as u8]`: any activation function of one byte.
     /// @param flags 128: STORE.
-    /// @param x Bytes, i8 or u8.
+    /// @param x Bytes; a stored tensor must be u8.
     /// @param table 256 bytes.
     /// @return y As many bytes as `x`.
     function lut(uint8 flags, bytes calldata x, bytes calldata table) external view returns (bytes memory y);
@@ -218,9 +218,9 @@ interface IFoggaraEltwise is IFoggaraErrors {
     /// @notice An operation on each element alone.
     /// @param flags 128: STORE.
     /// @param op 0: `sat(-x)`; 1: `sat(abs x)`; 2: clamp to lo..hi; 3: sign, -1, 0 or 1.
-    /// @param dtype i8, u8, i16 or i32.
-    /// @param lo Least result of op 2, else zero.
-    /// @param hi Greatest result of op 2, else zero.
+    /// @param dtype i8, u8, i16, i32 or i64.
+    /// @param lo Least result of op 2, within the type; else zero.
+    /// @param hi Greatest result of op 2, within the type and not below lo; else zero.
     /// @param x Operand.
     /// @return y As many elements as `x`, of the same type.
     function unary(uint8 flags, uint8 op, uint8 dtype, int64 lo, int64 hi, bytes calldata x)
@@ -241,6 +241,7 @@ interface IFoggaraReduce is IFoggaraErrors {
 
     /// @notice The k greatest elements of each row: value descending, then index ascending.
     /// @dev Gas: 150 + W(x) + 3 * (W(values) + W(indices)) + n / 4 + n * ceil(log2(k + 1)) / 8 for n elements.
+    /// BadShape(3) if k is 0, TooLarge above 1,024, BadParam(3) above len.
     /// @param dtype i8, u8, i16 or i32.
     /// @param rows Number of rows.
     /// @param len Elements of a row.

@@ -30,7 +30,7 @@ interface IFoggaraTensor is IFoggaraErrors {
 
     /// @notice Joins 1 to 1,024 readable tensors along the first axis; the way past the size of a transaction.
     /// @dev Types and dimensions behind the first must be equal; all parts but the last must end on a page boundary of
-    /// their padded image. Gas: 150 + 2,100 (100 if warm) per part + 416 per page + record + event + rent.
+    /// their padded image: else BadDtype(3) or BadShape(3). BadShape(1) if the parts do not add up to dims. Gas: 150 + 2,100 (100 if warm) per part + 416 per page + record + event + rent.
     /// @param dtype Type of all parts.
     /// @param dims Dimensions of the whole.
     /// @param epochs How long from now on, in epochs.

@@ -7,11 +7,12 @@ import {SlowMath} from "./SlowMath.sol";
 /// @notice What the store's mock offers to the other mocks, beside the functions of TENSOR. None of these exists on a
 /// node.
 interface ISlowStore {
-    /// @notice Type and elements of a readable tensor, for an operand that is argument `which`.
-    function mockRead(bytes32 id, uint64 start, uint64 count, uint8 which)
+    /// @notice Elements of a readable tensor, for an operand that is argument `which`.
+    /// @param dtype The type that it must have, 0 for any.
+    function mockRead(bytes32 id, uint64 start, uint64 count, uint8 which, uint8 dtype)
         external
         view
-        returns (uint8 dtype, bytes memory data);
+        returns (bytes memory data);
 
     /// @notice Stores the result of an operation for one epoch, on behalf of `by`.
     function mockStore(uint8 dtype, uint32[] calldata dims, bytes calldata data, address by) external returns (bytes32);
@@ -22,8 +23,7 @@ interface ISlowStore {
 
 /// @title Base of the mocks: strict ABI, operands, results
 /// @notice A mock stands at the address of an operation in tests away from our node. It gives the results and the
-/// errors of the operation, in the same order of checks; gas, the AI meter, and the limit on the sum of a call's
-/// operands are not modelled.
+/// errors of the operation, in the same order of checks; gas and the AI meter are not modelled.
 /// @dev There are no Solidity functions, because their decoder answers malformed calldata with empty data: the fallback
 /// decodes by hand, as the node does.
 abstract contract SlowBase is IFoggaraErrors {
@@ -41,6 +41,7 @@ abstract contract SlowBase is IFoggaraErrors {
     uint256 internal constant MULTIPLY_ADDS_MAX = 1 << 31;
     uint256 internal constant OUTPUT_BYTES_MAX = 4 << 20;
     uint256 internal constant INLINE_BYTES_MAX = 1 << 20;
+    uint256 internal constant OPERAND_BYTES_MAX = 128 << 20;
     uint256 internal constant CLIENT_ELEMENTS_MAX = 1 << 22;
     uint256 internal constant CLIENTS_MAX = 256;
 
@@ -166,12 +167,14 @@ abstract contract SlowBase is IFoggaraErrors {
         uint256 orSize;
         /// @dev Any number of elements above zero is right.
         bool some;
+        /// @dev With `some`: a whole number of so many bytes is right, at least one.
+        uint256 unit;
     }
 
     /// @dev Operand `which`, of `count` elements.
     function load(uint8 which, bytes memory operand, uint8 dtype, uint256 count) internal view returns (bytes memory) {
         uint256 size = count * SlowMath.sizeOf(dtype);
-        return resolve(operand, Want(which, dtype, size, size, false));
+        return resolve(operand, Want(which, dtype, size, size, false, 0));
     }
 
     /// @dev Operand `which`, of one or more elements.
@@ -180,7 +183,16 @@ abstract contract SlowBase is IFoggaraErrors {
         view
         returns (bytes memory data, uint256 count)
     {
-        data = resolve(operand, Want(which, dtype, 0, 0, true));
+        return loadUnits(which, operand, dtype, SlowMath.sizeOf(dtype));
+    }
+
+    /// @dev The same, of a whole number of units of so many bytes.
+    function loadUnits(uint8 which, bytes memory operand, uint8 dtype, uint256 unit)
+        internal
+        view
+        returns (bytes memory data, uint256 count)
+    {
+        data = resolve(operand, Want(which, dtype, 0, 0, true, unit));
         count = data.length / SlowMath.sizeOf(dtype);
     }
 
@@ -190,7 +202,7 @@ abstract contract SlowBase is IFoggaraErrors {
         view
         returns (bytes memory)
     {
-        return resolve(operand, Want(which, 0, size, orSize, false));
+        return resolve(operand, Want(which, 0, size, orSize, false, 0));
     }
 
     /// @dev Each operand of a list, of `count` elements.
@@ -222,9 +234,7 @@ abstract contract SlowBase is IFoggaraErrors {
         bytes32 id = bytes32(operand.slice(1, 32));
         uint64 start = uint64(bytes8(operand.slice(33, 8)));
         uint64 count = uint64(bytes8(operand.slice(41, 8)));
-        uint8 dtype;
-        (dtype, data) = ISlowStore(TENSOR).mockRead(id, start, count, want.which);
-        if (want.dtype != 0 && dtype != want.dtype) revert BadDtype(want.which);
+        data = ISlowStore(TENSOR).mockRead(id, start, count, want.which, want.dtype);
         checkSize(want, data.length);
     }
 
@@ -243,7 +253,8 @@ abstract contract SlowBase is IFoggaraErrors {
         uint256 size = want.size;
         if (want.some) {
             if (got == 0) revert BadShape(want.which);
-            size = got - got % SlowMath.sizeOf(want.dtype);
+            size = got - got % want.unit;
+            if (size == 0 && want.unit > SlowMath.sizeOf(want.dtype)) size = want.unit;
         }
         if (got != size && (want.some || got != want.orSize)) revert LengthMismatch(want.which, size, got);
     }

@@ -20,6 +20,12 @@ abstract contract SlowClients is SlowBase {
         checkDimension(whichU, clients, CLIENTS_MAX);
     }
 
+    /// @dev The operands, and before them the last limits.
+    function loadClients(uint8 which, bytes[] memory u, uint8 dtype, uint256 d) internal view returns (bytes[] memory) {
+        atMost(u.length * d * SlowMath.sizeOf(dtype), OPERAND_BYTES_MAX);
+        return loadAll(which, u, dtype, d);
+    }
+
     /// @dev i8 or i16, with `wide` also i32.
     function checkSigned(uint8 which, uint8 dtype, bool wide) internal pure {
         bool narrow = SlowMath.isOneOf(dtype, SlowMath.I8, SlowMath.I16);
@@ -48,8 +54,8 @@ contract SlowAgg is SlowClients {
         if (width != 32 && width != 64) revert BadParam(1);
         checkClients(2, d, 3, u.length);
         uint8 dtype = width == 32 ? SlowMath.I32 : SlowMath.I64;
-        u = loadAll(3, u, dtype, d);
         bytes memory total = room(d, dtype);
+        u = loadClients(3, u, dtype, d);
         for (uint256 i = 0; i < d; ++i) {
             int256 s = 0;
             for (uint256 c = 0; c < u.length; ++c) {
@@ -80,8 +86,8 @@ contract SlowAgg is SlowClients {
         checkClients(2, p.d, 5, u.length);
         if (p.coeff.length != u.length) revert LengthMismatch(3, u.length, p.coeff.length);
         checkCoefficients(p);
-        u = loadAll(5, u, p.dtype, p.d);
         bytes memory average = room(p.d, SlowMath.I32);
+        u = loadClients(5, u, p.dtype, p.d);
         for (uint256 i = 0; i < p.d; ++i) {
             int256 s = weighted(p, u, i);
             average.set(SlowMath.I32, i, SlowMath.sat(SlowMath.I32, SlowMath.rAway(s, p.denom)));
@@ -109,7 +115,7 @@ contract SlowAgg is SlowClients {
         }
         if (size > ((1 << 63) - 1) >> (8 * SlowMath.sizeOf(p.dtype) - 1)) revert BadParam(3);
         if (p.denom != 0) return;
-        if (total <= 0) revert BadParam(4);
+        if (total <= 0) revert BadParam(3);
         p.denom = total;
     }
 
@@ -139,10 +145,10 @@ contract SlowAggRobust is SlowClients {
         (uint8 flags, uint8 dtype, uint256 d) = (u8At(args, 0), u8At(args, 1), u32At(args, 2));
         bytes[] memory u = listAt(args, 3);
         checkFlags(flags, 0);
-        checkSigned(1, dtype, true);
+        if (dtype != SlowMath.U8) checkSigned(1, dtype, true);
         checkClients(2, d, 3, u.length);
-        u = loadAll(3, u, dtype, d);
         bytes memory middle = room(d, dtype);
+        u = loadClients(3, u, dtype, d);
         for (uint256 i = 0; i < d; ++i) {
             middle.set(dtype, i, middleOf(sortedAt(u, dtype, i)));
         }
@@ -160,11 +166,11 @@ contract SlowAggRobust is SlowClients {
         uint256 cut = uintAt(args, 3, 16);
         bytes[] memory u = listAt(args, 4);
         checkFlags(flags, 0);
-        checkSigned(1, dtype, true);
+        if (dtype != SlowMath.U8) checkSigned(1, dtype, true);
         checkClients(2, d, 4, u.length);
         if (u.length <= 2 * cut) revert BadParam(3);
-        u = loadAll(4, u, dtype, d);
         bytes memory average = room(d, dtype);
+        u = loadClients(4, u, dtype, d);
         for (uint256 i = 0; i < d; ++i) {
             average.set(dtype, i, inner(sortedAt(u, dtype, i), cut));
         }
@@ -183,10 +189,10 @@ contract SlowAggRobust is SlowClients {
         (uint8 flags, uint8 dtype, uint256 d) = (u8At(args, 0), u8At(args, 1), u32At(args, 2));
         bytes[] memory u = listAt(args, 3);
         checkFlags(flags, 0);
-        checkSigned(1, dtype, true);
+        if (dtype != SlowMath.U8) checkSigned(1, dtype, true);
         checkClients(2, d, 3, u.length);
-        u = loadAll(3, u, dtype, d);
         bytes memory signs = room(d, SlowMath.I8);
+        u = loadClients(3, u, dtype, d);
         for (uint256 i = 0; i < d; ++i) {
             int256 s = 0;
             for (uint256 c = 0; c < u.length; ++c) {
@@ -230,7 +236,7 @@ contract SlowAggDist is SlowClients {
         (uint8 dtype, uint256 d, bytes[] memory u) = (u8At(args, 0), u32At(args, 1), listAt(args, 2));
         checkSigned(0, dtype, false);
         checkClients(1, d, 2, u.length);
-        u = loadAll(2, u, dtype, d);
+        u = loadClients(2, u, dtype, d);
         int64[] memory products = new int64[](u.length * (u.length + 1) / 2);
         uint256 to = 0;
         for (uint256 i = 0; i < u.length; ++i) {
@@ -251,7 +257,7 @@ contract SlowAggDist is SlowClients {
         (uint8 dtype, uint256 d, bytes[] memory u) = (u8At(args, 0), u32At(args, 1), listAt(args, 2));
         checkSigned(0, dtype, false);
         checkClients(1, d, 2, u.length);
-        u = loadAll(2, u, dtype, d);
+        u = loadClients(2, u, dtype, d);
         uint64[] memory distances = new uint64[](u.length * (u.length - 1) / 2);
         uint256 to = 0;
         for (uint256 i = 0; i < u.length; ++i) {
@@ -283,7 +289,7 @@ contract SlowAggDist is SlowClients {
         checkClients(1, p.d, 4, u.length);
         if (u.length < 2 * p.f + 3) revert BadParam(2);
         if (p.m == 0 || p.m > u.length - p.f) revert BadParam(3);
-        u = loadAll(4, u, p.dtype, p.d);
+        u = loadClients(4, u, p.dtype, p.d);
         uint64[] memory scores = new uint64[](u.length);
         for (uint256 i = 0; i < u.length; ++i) {
             scores[i] = score(p, u, i);
@@ -342,6 +348,7 @@ contract SlowClipNorm is SlowClients {
         if (max >> 32 != 0) revert BadParam(2);
         uint256 n;
         (x, n) = loadSome(3, x, dtype);
+        atMost(n, CLIENT_ELEMENTS_MAX);
         bytes memory y = room(n, dtype);
         uint256 s = squares(x, dtype, n);
         int256 q = s <= max * max ? int256(1 << 31) : int256((max << 31) / rootUp(s));
@@ -362,6 +369,7 @@ contract SlowClipNorm is SlowClients {
         checkSigned(0, dtype, true);
         uint256 n;
         (x, n) = loadSome(1, x, dtype);
+        atMost(n, CLIENT_ELEMENTS_MAX);
         return abi.encode(squares(x, dtype, n));
     }
 
@@ -406,6 +414,7 @@ contract SlowOpt is SlowBase {
         checkFlags(p.flags, 0);
         if (p.f > 30) revert BadParam(0);
         (w, p.n) = loadSome(1, w, SlowMath.I32);
+        atMost(p.n, CLIENT_ELEMENTS_MAX);
         g = load(2, g, SlowMath.I32, p.n);
         bytes memory newW = room(p.n, SlowMath.I32);
         for (uint256 i = 0; i < p.n; ++i) {
@@ -422,6 +431,7 @@ contract SlowOpt is SlowBase {
         checkFlags(p.flags, 0);
         if (p.f > 30 || p.mu > ONE) revert BadParam(0);
         (w, p.n) = loadSome(1, w, SlowMath.I32);
+        atMost(p.n, CLIENT_ELEMENTS_MAX);
         u = load(2, u, SlowMath.I32, p.n);
         g = load(3, g, SlowMath.I32, p.n);
         atMost(8 * p.n, OUTPUT_BYTES_MAX);
@@ -476,6 +486,7 @@ contract SlowOpt is SlowBase {
         checkFlags(p.flags, 1);
         if (p.f > 30 || p.c1 > ONE || p.c2 > ONE || p.eps == 0) revert BadParam(0);
         (s.w, p.n) = loadSome(1, s.w, SlowMath.I32);
+        atMost(p.n, CLIENT_ELEMENTS_MAX);
         s.m = load(2, s.m, SlowMath.I32, p.n);
         s.v = load(3, s.v, SlowMath.I64, p.n);
         s.g = load(4, s.g, SlowMath.I32, p.n);

@@ -29,8 +29,9 @@ contract SlowMaskExpand is SlowBase {
 
         checkFlags(p.flags, 1);
         if (p.width != 32 && p.width != 64) revert BadParam(0);
-        checkDimension(0, p.n, CLIENT_ELEMENTS_MAX);
         uint256 size = p.width / 8;
+        if (p.n == 0) revert BadShape(0);
+        atMost(p.n * size, OUTPUT_BYTES_MAX);
         uint256 blocks = (p.n * size + 63) / 64;
         if (p.counter + blocks > 1 << 32) revert BadParam(0);
         uint8 dtype = p.width == 32 ? SlowMath.I32 : SlowMath.I64;
@@ -149,14 +150,14 @@ contract SlowLagrange is SlowBase {
         checkFlags(p.flags, 0);
         if (p.field > 1) revert BadParam(1);
         (p.modulus, p.size) = p.field == 0 ? (MERSENNE_61, 8) : (BN254_SCALAR, 32);
-        checkDimension(2, p.n, CLIENT_ELEMENTS_MAX);
-        checkDimension(4, p.shares.length, CLIENTS_MAX);
-        if (p.xs.length != p.shares.length) revert LengthMismatch(3, p.shares.length, p.xs.length);
+        checkDimension(2, p.n * p.size, OUTPUT_BYTES_MAX);
+        checkDimension(3, p.xs.length, CLIENTS_MAX);
         checkPoints(p);
+        if (p.xs.length != p.shares.length) revert LengthMismatch(4, p.xs.length, p.shares.length);
+        atMost(p.n * p.size * p.xs.length, OPERAND_BYTES_MAX);
         for (uint256 i = 0; i < p.shares.length; ++i) {
             p.shares[i] = loadBytes(4, p.shares[i], p.n * p.size, p.n * p.size);
         }
-        atMost(p.n * p.size, OUTPUT_BYTES_MAX);
         uint8 dtype = p.field == 0 ? SlowMath.I64 : SlowMath.U8;
         return abi.encode(vector(p.flags, dtype, combined(p)));
     }

@@ -57,10 +57,11 @@ contract SlowTensor is SlowBase {
     /* WRITING */
 
     function put(bytes calldata args) private returns (bytes memory) {
+        checkWritable();
         (uint8 dtype, uint256[] memory words, uint256 epochs) = (u8At(args, 0), wordsAt(args, 1), u32At(args, 2));
         bytes memory data = bytesAt(args, 3);
         uint32[] memory dims = dimensions(words);
-        checkWritable();
+        if (dtype == SlowMath.U32) revert BadDtype(0);
         uint256 size = checkShape(dtype, dims);
         if (epochs == 0 || epochs > EPOCHS_MAX) revert BadParam(2);
         if (data.length != 0 && data[0] == 0x01) revert BadOperand(3);
@@ -69,23 +70,24 @@ contract SlowTensor is SlowBase {
     }
 
     function concat(bytes calldata args) private returns (bytes memory) {
+        checkWritable();
         (uint8 dtype, uint256[] memory words, uint256 epochs) = (u8At(args, 0), wordsAt(args, 1), u32At(args, 2));
         uint256[] memory parts = wordsAt(args, 3);
         uint32[] memory dims = dimensions(words);
-        checkWritable();
         uint256 size = checkShape(dtype, dims);
         if (epochs == 0 || epochs > EPOCHS_MAX) revert BadParam(2);
         checkDimension(3, parts.length, PARTS_MAX);
         bytes memory whole;
         for (uint256 i = 0; i < parts.length; ++i) {
-            whole = bytes.concat(whole, part(dtype, dims, bytes32(parts[i]), i + 1 == parts.length));
+            if (i > 0 && !endsOnPage(bytes32(parts[i - 1]))) revert BadShape(3);
+            whole = bytes.concat(whole, part(dtype, dims, bytes32(parts[i])));
         }
-        if (whole.length != size) revert LengthMismatch(3, size, whole.length);
+        if (whole.length != size) revert BadShape(1);
         return abi.encode(keep(dtype, dims, whole, epochs, msg.sender));
     }
 
     /// @dev The elements of one part of `dims`.
-    function part(uint8 dtype, uint32[] memory dims, bytes32 id, bool last) private view returns (bytes memory) {
+    function part(uint8 dtype, uint32[] memory dims, bytes32 id) private view returns (bytes memory) {
         checkReadable(id);
         Descriptor storage found = _descriptors[id];
         if (found.dtype != dtype) revert BadDtype(3);
@@ -93,17 +95,21 @@ contract SlowTensor is SlowBase {
         for (uint256 i = 1; i < dims.length; ++i) {
             if (found.dims[i] != dims[i]) revert BadShape(3);
         }
-        bytes memory data = found.data;
-        // Where the next part begins in the image: behind whole rows, or for rank 1 behind the last element.
-        uint256 end = dims.length == 1 ? data.length : found.dims[0] * strideOf(data.length / found.dims[0]);
-        if (!last && end % PAGE != 0) revert BadShape(3);
-        return data;
+        return found.data;
+    }
+
+    /// @dev Where the next part begins in the image: behind whole rows, or for rank 1 behind the last element.
+    function endsOnPage(bytes32 id) private view returns (bool) {
+        Descriptor storage found = _descriptors[id];
+        uint256 size = found.data.length;
+        uint256 end = found.dims.length == 1 ? size : found.dims[0] * strideOf(size / found.dims[0]);
+        return end % PAGE == 0;
     }
 
     function touch(bytes calldata args) private returns (bytes memory) {
-        (bytes32 id, uint256 epochs) = (bytes32(wordAt(args, 0)), u32At(args, 1));
         checkWritable();
-        if (epochs == 0) revert BadParam(1);
+        (bytes32 id, uint256 epochs) = (bytes32(wordAt(args, 0)), u32At(args, 1));
+        if (epochs == 0 || epochs > EPOCHS_MAX) revert BadParam(1);
         uint256 expiry = expiryOf(id);
         if (block.timestamp >= expiry) revert TensorExpired(id);
         expiry += epochs * EPOCH;
@@ -113,8 +119,8 @@ contract SlowTensor is SlowBase {
     }
 
     function prune(bytes calldata args) private returns (bytes memory) {
-        bytes32 id = bytes32(wordAt(args, 0));
         checkWritable();
+        bytes32 id = bytes32(wordAt(args, 0));
         if (block.timestamp < expiryOf(id) + RETENTION) revert BadParam(0);
         delete _records[id];
         emit IFoggaraTensor.TensorStored(id, msg.sender, 0);
@@ -128,6 +134,9 @@ contract SlowTensor is SlowBase {
     {
         bytes32 root = rootOf(data, dims.length == 1 ? 1 : dims[0]);
         id = idOf(dtype, dims, root);
+        // Also for a live one: a fork of a node has its record, but not what nodes keep in tables.
+        _descriptors[id] = Descriptor(dtype, dims, root, data);
+        setCreatedHere(id);
         uint256 old = _records[id];
         uint256 expiry = block.timestamp + epochs * EPOCH;
         if (old != 0 && block.timestamp < uint64(old >> 64)) {
@@ -135,8 +144,6 @@ contract SlowTensor is SlowBase {
             if (uint64(old >> 64) > expiry) expiry = uint64(old >> 64);
             record(id, uint64(old), expiry, by);
         } else {
-            _descriptors[id] = Descriptor(dtype, dims, root, data);
-            setCreatedHere(id);
             record(id, uint64(block.number), expiry, by);
         }
     }
@@ -158,21 +165,22 @@ contract SlowTensor is SlowBase {
     function read(bytes calldata args) private view returns (bytes memory) {
         (bytes32 id, uint256 start, uint256 count) =
             (bytes32(wordAt(args, 0)), uintAt(args, 1, 64), uintAt(args, 2, 64));
-        (, bytes memory data) = elements(id, start, count, 0);
+        bytes memory data = elements(id, start, count, 1, 0);
         atMost(data.length, OUTPUT_BYTES_MAX);
         return abi.encode(data);
     }
 
-    /// @dev `count` elements from `start` on, 0 meaning all the rest.
-    function elements(bytes32 id, uint256 start, uint256 count, uint8 which)
+    /// @dev `count` elements from `start` on, 0 meaning all the rest; of type `want`, 0 meaning any.
+    function elements(bytes32 id, uint256 start, uint256 count, uint8 which, uint8 want)
         private
         view
-        returns (uint8 dtype, bytes memory data)
+        returns (bytes memory data)
     {
         checkReadable(id);
         Descriptor storage found = _descriptors[id];
-        (dtype, data) = (found.dtype, found.data);
-        uint256 size = SlowMath.sizeOf(dtype);
+        if (want != 0 && found.dtype != want) revert BadDtype(which);
+        data = found.data;
+        uint256 size = SlowMath.sizeOf(found.dtype);
         uint256 total = data.length / size;
         if (start >= total || count > total - start) revert BadOperand(which);
         if (count == 0) count = total - start;
@@ -215,7 +223,7 @@ contract SlowTensor is SlowBase {
     /// @dev The size in bytes.
     function checkShape(uint8 dtype, uint32[] memory dims) private pure returns (uint256 size) {
         size = SlowMath.sizeOf(dtype);
-        if (size == 0 || dtype == SlowMath.U32) revert BadDtype(0);
+        if (size == 0) revert BadDtype(0);
         if (dims.length == 0 || dims.length > 4) revert BadShape(1);
         for (uint256 i = 0; i < dims.length; ++i) {
             if (dims[i] == 0) revert BadShape(1);
@@ -295,9 +303,9 @@ contract SlowTensor is SlowBase {
     }
 
     function mockRead(bytes calldata args) private view returns (bytes memory) {
-        (bytes32 id, uint64 start, uint64 count, uint8 which) = abi.decode(args, (bytes32, uint64, uint64, uint8));
-        (uint8 dtype, bytes memory data) = elements(id, start, count, which);
-        return abi.encode(dtype, data);
+        (bytes32 id, uint64 start, uint64 count, uint8 which, uint8 dtype) =
+            abi.decode(args, (bytes32, uint64, uint64, uint8, uint8));
+        return abi.encode(elements(id, start, count, which, dtype));
     }
 
     function mockStore(bytes calldata args) private returns (bytes memory) {

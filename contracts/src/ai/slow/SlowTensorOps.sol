@@ -35,10 +35,13 @@ contract SlowMatmul is SlowBase {
         checkDimension(0, p.k, INNER_MAX);
         checkDimension(0, p.n, SIDE_MAX);
         atMost(p.batch * p.m * p.k * p.n, MULTIPLY_ADDS_MAX);
-
         (uint8 typeA, uint8 typeB, uint8 typeC) = types(p.kind);
+        atMost(p.batch * p.m * p.n * SlowMath.sizeOf(typeC), OUTPUT_BYTES_MAX);
+        uint256 countB = (p.flags & 4 == 0 ? p.batch : 1) * p.n * p.k;
+        atMost((p.batch * p.m * p.k + countB) * SlowMath.sizeOf(typeB), OPERAND_BYTES_MAX);
+
         a = load(1, a, typeA, p.batch * p.m * p.k);
-        b = load(2, b, typeB, (p.flags & 4 == 0 ? p.batch : 1) * p.n * p.k);
+        b = load(2, b, typeB, countB);
         bytes memory c = room(p.batch * p.m * p.n, typeC);
         for (uint256 i = 0; i < p.batch * p.m * p.n; ++i) {
             c.set(typeC, i, element(p, a, b, i));
@@ -101,8 +104,7 @@ abstract contract SlowScales is SlowBase {
         if (s.lo > s.hi || !SlowMath.holds(s.dtype, s.lo) || !SlowMath.holds(s.dtype, s.hi)) revert BadParam(0);
     }
 
-    /// @dev One scale, or n of them: multipliers i32 and then shifts u8 in mode 0, patterns of f32 in mode 1. Each is
-    /// checked as element of argument `which`, shifts after multipliers.
+    /// @dev One scale, or n of them: multipliers i32 and then shifts u8 in mode 0, patterns of f32 in mode 1.
     function loadScales(Scaling memory s, uint8 which, bytes memory operand) internal view returns (bytes memory) {
         uint256 size = s.mode == 0 ? 5 : 4;
         return loadBytes(which, operand, size * s.n, size);
@@ -113,13 +115,14 @@ abstract contract SlowScales is SlowBase {
         for (uint256 i = 0; i < count; ++i) {
             uint256 bits = scales.read(4 * i, 4);
             // Sign 0 in both modes; in mode 1 an exponent field of 63 to 157.
-            bool good = bits >> 31 == 0 && (s.mode == 0 || (bits >> 23 >= 63 && bits >> 23 <= 157));
+            bool good = bits >> 31 == 0;
+            if (s.mode == 1) {
+                good = good && bits >> 23 >= 63 && bits >> 23 <= 157;
+            } else {
+                uint8 shift = uint8(scales[4 * count + i]);
+                good = good && shift >= 2 && shift <= 62;
+            }
             if (!good) revert BadElement(which, i);
-        }
-        if (s.mode == 1) return;
-        for (uint256 i = 0; i < count; ++i) {
-            uint8 shift = uint8(scales[4 * count + i]);
-            if (shift < 2 || shift > 62) revert BadElement(which, count + i);
         }
     }
 
@@ -168,7 +171,7 @@ contract SlowLinear is SlowScales {
         (o.x, o.w, o.bias) = (bytesAt(args, 11), bytesAt(args, 12), bytesAt(args, 13));
         (o.scales, o.lut) = (bytesAt(args, 14), bytesAt(args, 15));
 
-        check(p);
+        check(p, o);
         loadOperands(p, o);
         uint8 dtype = p.scaling.mode == 2 ? SlowMath.I32 : p.scaling.dtype;
         bytes memory y = room(p.m * p.scaling.n, dtype);
@@ -187,7 +190,7 @@ contract SlowLinear is SlowScales {
         p.scaling.dtype = p.kind == 0 ? SlowMath.I8 : SlowMath.U8;
     }
 
-    function check(Layer memory p) private {
+    function check(Layer memory p, Operands memory o) private {
         Scaling memory s = p.scaling;
         checkFlags(p.flags, 0);
         if (p.kind > 1 || s.mode > 2) revert BadParam(0);
@@ -195,9 +198,11 @@ contract SlowLinear is SlowScales {
         checkDimension(0, p.k, INNER_MAX);
         checkDimension(0, s.n, SIDE_MAX);
         atMost(p.m * p.k * s.n, MULTIPLY_ADDS_MAX);
+        atMost(p.m * s.n * (s.mode == 2 ? 4 : 1), OUTPUT_BYTES_MAX);
+        atMost((p.m + s.n) * p.k, OPERAND_BYTES_MAX);
         if (!SlowMath.holds(s.dtype, p.zx) || !SlowMath.holds(SlowMath.I8, p.zw)) revert BadParam(0);
-        if (s.mode != 2) checkBounds(s);
-        else if (s.zy != 0 || s.lo != 0 || s.hi != 0) revert BadParam(0);
+        if (s.mode != 2) return checkBounds(s);
+        if (s.zy != 0 || s.lo != 0 || s.hi != 0 || o.scales.length != 0 || o.lut.length != 0) revert BadParam(0);
     }
 
     function loadOperands(Layer memory p, Operands memory o) private view {
@@ -205,11 +210,7 @@ contract SlowLinear is SlowScales {
         o.x = load(1, o.x, s.dtype, p.m * p.k);
         o.w = load(2, o.w, SlowMath.I8, s.n * p.k);
         if (o.bias.length != 0) o.bias = load(3, o.bias, SlowMath.I32, s.n);
-        if (s.mode == 2) {
-            if (o.scales.length != 0) revert BadOperand(4);
-            if (o.lut.length != 0) revert BadOperand(5);
-            return;
-        }
+        if (s.mode == 2) return;
         o.scales = loadScales(s, 4, o.scales);
         if (o.lut.length != 0) o.lut = loadBytes(5, o.lut, 256, 256);
     }
@@ -275,8 +276,7 @@ contract SlowEltwise is SlowScales {
         uint256 n;
         uint256 period;
         (a, n) = loadSome(3, a, dtype);
-        (b, period) = loadSome(4, b, dtype);
-        if (n % period != 0) revert LengthMismatch(4, a.length, b.length);
+        (b, period) = loadDivisor(4, b, dtype, a.length);
         bytes memory y = room(n, dtype);
         for (uint256 i = 0; i < n; ++i) {
             int256 value = combined(op, a.get(dtype, i), b.get(dtype, i % period));
@@ -293,7 +293,17 @@ contract SlowEltwise is SlowScales {
         return a < b ? a : b;
     }
 
-    /// @dev Types of `binary` and `unary`.
+    /// @dev An operand whose length divides `whole`.
+    function loadDivisor(uint8 which, bytes memory operand, uint8 dtype, uint256 whole)
+        private
+        view
+        returns (bytes memory b, uint256 period)
+    {
+        (b, period) = loadSome(which, operand, dtype);
+        if (whole % b.length != 0) revert LengthMismatch(which, whole, b.length);
+    }
+
+    /// @dev Types of `binary`, and of the result of `shift`.
     function checkTaken(uint8 which, uint8 dtype) private pure {
         bool small = SlowMath.isOneOf(dtype, SlowMath.I8, SlowMath.U8);
         if (!small && !SlowMath.isOneOf(dtype, SlowMath.I16, SlowMath.I32)) revert BadDtype(which);
@@ -317,19 +327,18 @@ contract SlowEltwise is SlowScales {
         uint8 dtype = p.scaling.dtype;
         (bytes memory a, bytes memory b) = (bytesAt(args, 11), bytesAt(args, 12));
         checkFlags(p.flags, 0);
-        if (p.op > 1) revert BadParam(0);
+        if (p.op > 1 || (p.op == 1 && p.mb != 0)) revert BadParam(0);
         if (!SlowMath.isOneOf(dtype, SlowMath.I8, SlowMath.U8)) revert BadDtype(0);
-        if (!SlowMath.holds(dtype, p.za) || !SlowMath.holds(dtype, p.zb)) revert BadParam(0);
-        if (p.op == 1 && p.mb != 0) revert BadParam(0);
         if (p.shift < 1 || p.shift > 62) revert BadParam(0);
         checkBounds(p.scaling);
 
         uint256 n;
+        uint256 period;
         (a, n) = loadSome(1, a, dtype);
-        b = load(2, b, dtype, n);
+        (b, period) = loadDivisor(2, b, dtype, a.length);
         bytes memory y = room(n, dtype);
         for (uint256 i = 0; i < n; ++i) {
-            y.set(dtype, i, joined(p, a.get(dtype, i) - p.za, b.get(dtype, i) - p.zb));
+            y.set(dtype, i, joined(p, a.get(dtype, i) - p.za, b.get(dtype, i % period) - p.zb));
         }
         return abi.encode(vector(p.flags, dtype, y));
     }
@@ -371,12 +380,11 @@ contract SlowEltwise is SlowScales {
         checkFlags(flags, 0);
         if (s.mode > 1) revert BadParam(0);
         if (!SlowMath.isOneOf(s.dtype, SlowMath.I8, SlowMath.U8)) revert BadDtype(0);
-        if (s.n == 0) revert BadShape(0);
+        checkDimension(0, s.n, SIDE_MAX);
         checkBounds(s);
 
         uint256 count;
-        (x, count) = loadSome(1, x, SlowMath.I32);
-        if (count % s.n != 0) revert LengthMismatch(1, 4 * (count - count % s.n), x.length);
+        (x, count) = loadUnits(1, x, SlowMath.I32, 4 * s.n);
         scales = loadScales(s, 2, scales);
         bytes memory y = room(count, s.dtype);
         checkScales(s, 2, scales);
@@ -392,7 +400,7 @@ contract SlowEltwise is SlowScales {
         (uint8 flags, uint8 from, uint8 to, uint8 s) = (u8At(args, 0), u8At(args, 1), u8At(args, 2), u8At(args, 3));
         bytes memory x = bytesAt(args, 4);
         checkFlags(flags, 0);
-        if (SlowMath.sizeOf(from) == 0 || from == SlowMath.U32) revert BadDtype(1);
+        if (from != SlowMath.I64) checkTaken(1, from);
         checkTaken(2, to);
         if (s > 63) revert BadParam(3);
         uint256 n;
@@ -410,10 +418,8 @@ contract SlowEltwise is SlowScales {
         bytes memory x = bytesAt(args, 5);
         checkFlags(flags, 0);
         if (op > 3) revert BadParam(1);
-        checkTaken(2, dtype);
-        if (op != 2 && lo != 0) revert BadParam(3);
-        if (op != 2 && hi != 0) revert BadParam(4);
-        if (lo > hi) revert BadParam(3);
+        if (dtype != SlowMath.I64) checkTaken(2, dtype);
+        checkClamp(op, dtype, lo, hi);
         uint256 n;
         (x, n) = loadSome(5, x, dtype);
         bytes memory y = room(n, dtype);
@@ -421,6 +427,13 @@ contract SlowEltwise is SlowScales {
             y.set(dtype, i, SlowMath.sat(dtype, alone(op, x.get(dtype, i), lo, hi)));
         }
         return abi.encode(vector(flags, dtype, y));
+    }
+
+    /// @dev Both within the type and in order; zero where nothing is clamped.
+    function checkClamp(uint8 op, uint8 dtype, int256 lo, int256 hi) private pure {
+        (int256 least, int256 most) = op == 2 ? SlowMath.range(dtype) : (int256(0), int256(0));
+        if (lo < least || lo > most || (lo > hi && hi >= least)) revert BadParam(3);
+        if (hi < least || hi > most) revert BadParam(4);
     }
 
     function alone(uint8 op, int256 x, int256 lo, int256 hi) private pure returns (int256) {
@@ -469,10 +482,11 @@ contract SlowReduce is SlowBase {
         if (s.op > 5) revert BadParam(0);
         checkTaken(0, s.dtype);
         if (s.outer == 0 || s.len == 0 || s.inner == 0) revert BadShape(0);
-        x = load(1, x, s.dtype, s.outer * s.len * s.inner);
-
+        atMost(s.outer * s.len * s.inner * SlowMath.sizeOf(s.dtype), OPERAND_BYTES_MAX);
         uint8 to = s.op == 0 ? SlowMath.I64 : s.op > 3 ? SlowMath.U32 : s.dtype;
         bytes memory y = room(s.outer * s.inner, to);
+
+        x = load(1, x, s.dtype, s.outer * s.len * s.inner);
         for (uint256 o = 0; o < s.outer; ++o) {
             for (uint256 i = 0; i < s.inner; ++i) {
                 y.set(to, o * s.inner + i, reduced(s, x, o * s.len * s.inner + i));
@@ -510,8 +524,9 @@ contract SlowReduce is SlowBase {
         checkTaken(0, t.dtype);
         if (t.rows == 0) revert BadShape(1);
         if (t.len == 0) revert BadShape(2);
+        atMost(t.rows * t.len * SlowMath.sizeOf(t.dtype), OPERAND_BYTES_MAX);
         checkDimension(3, t.k, TOP_MAX);
-        if (t.k > t.len) revert BadShape(3);
+        if (t.k > t.len) revert BadParam(3);
         x = load(4, x, t.dtype, t.rows * t.len);
         atMost(t.rows * t.k * (SlowMath.sizeOf(t.dtype) + 4), OUTPUT_BYTES_MAX);
         bytes memory values = room(t.rows * t.k, t.dtype);

@@ -67,7 +67,12 @@ pub const REGISTRY: &[Op] = &[
         "foggara.agg_robust",
         gradient::robust::FUNCTIONS,
     ),
-    op(0x12, "AGG_DIST", "foggara.agg_dist", gradient::dist::FUNCTIONS),
+    op(
+        0x12,
+        "AGG_DIST",
+        "foggara.agg_dist",
+        gradient::dist::FUNCTIONS,
+    ),
     op(
         0x13,
         "CLIP_NORM",

@@ -291,7 +291,7 @@ impl Adam {
     /// `w' = sat(w - R_AWAY(lr * m, isqrt(v) + eps))`.
     #[inline(always)]
     fn moved(&self, w: i32, m: i32, v: i64) -> i32 {
-        let divisor = v.unsigned_abs().isqrt().wrapping_add(self.eps);
+        let divisor = round::isqrt(v.unsigned_abs()).wrapping_add(self.eps);
         let step = round::away(self.rate.wrapping_mul(m.into()), divisor);
         saturated(i64::from(w).wrapping_sub(step))
     }

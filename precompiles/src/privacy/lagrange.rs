@@ -11,8 +11,9 @@
 //!
 //! A share of `n` secrets is `n` limbs, little-endian and below `p`; so is the result.
 
+use super::field::{Bn254, Field, Mersenne};
 use crate::{
-    Dtype, Fatal, Function, OpError,
+    Fatal, Function, OpError,
     abi::{Args, List, Words},
     backend::Ctl,
     call::{Call, Out, Price, Stop},
@@ -20,8 +21,6 @@ use crate::{
     operand::{Data, Operand, Want},
 };
 use alloc::vec::Vec;
-use ark_bn254::Fr;
-use ark_ff::{AdditiveGroup, BigInt, Field as _, PrimeField};
 
 pub(crate) const FUNCTIONS: &[Function] = &[Function {
     selector: [0x95, 0xa1, 0x7e, 0xda],
@@ -47,34 +46,6 @@ fn reconstruct(call: &mut Call<'_>, args: &Args<'_>) -> Result<Vec<u8>, Stop> {
     }
 }
 
-/// A prime field below `2^256`.
-trait Field {
-    /// `p`, highest limb first.
-    const MODULUS: [u64; 4];
-    /// Bytes of an element.
-    const SIZE: u64;
-    /// As what a result is stored: type, and how many for each element.
-    const STORED: (Dtype, u64);
-    /// Gas of an inversion.
-    const INVERSE_GAS: u64;
-    /// Gas of four products.
-    const PRODUCTS_GAS: u64;
-    /// Multiply-adds that take as long as a product.
-    const PRODUCT_TIME: usize;
-    type Element: Copy;
-
-    const ONE: Self::Element;
-    /// The element of an integer below `p`, highest limb first.
-    fn element(limbs: [u64; 4]) -> Self::Element;
-    fn difference(a: Self::Element, b: Self::Element) -> Self::Element;
-    fn product(a: Self::Element, b: Self::Element) -> Self::Element;
-    /// `1 / a`, for `a` not zero.
-    fn inverse(a: Self::Element) -> Self::Element;
-    /// Adds `weight` times each element of `share` to its element of `sums`. The index of the first
-    /// that is not below `p`, if any.
-    fn add_products(weight: Self::Element, share: &[u8], sums: &mut [u8]) -> Option<usize>;
-}
-
 /// The arguments of a call.
 struct Secrets<'a> {
     count: u64,
@@ -83,8 +54,8 @@ struct Secrets<'a> {
     store: bool,
 }
 
-/// Elements of a panel between two looks at the cancellation.
-const PANEL: usize = 1 << 12;
+/// Elements whose sums are kept at a time.
+const PANEL: usize = 256;
 
 impl Secrets<'_> {
     fn reconstruct<F: Field>(&self, call: &mut Call<'_>) -> Result<Vec<u8>, Stop> {
@@ -104,8 +75,10 @@ impl Secrets<'_> {
         let shares = Operand::fetch_all(shares, call)?;
         let mut ctl = call.ctl();
         let xs: Vec<F::Element> = self.xs.iter().map(|x| F::element(limbs(x))).collect();
+        self.check_elements::<F>(&shares, &mut ctl)?;
         let weights = weights::<F>(&xs, &mut ctl)?;
-        self.combine::<F>(&weights, &shares, result.part(0), &mut ctl)?;
+        let weights: Vec<F::Weight> = weights.into_iter().map(F::weight).collect();
+        combine::<F>(&weights, &shares, result.part(0), &mut ctl)?;
         call.finish(&price, result)
     }
 
@@ -148,30 +121,43 @@ impl Secrets<'_> {
             .saturating_add(products.saturating_mul(F::PRODUCTS_GAS).div_ceil(4))
     }
 
-    /// The weighted sums; `out` is zero.
-    fn combine<F: Field>(
-        &self,
-        weights: &[F::Element],
-        shares: &[Data<'_>],
-        out: &mut [u8],
-        ctl: &mut Ctl<'_>,
-    ) -> Result<(), Stop> {
-        let panel = usize::try_from(F::SIZE).unwrap_or(1).saturating_mul(PANEL);
+    /// Refuses the first element that is not below `p`.
+    fn check_elements<F: Field>(&self, shares: &[Data<'_>], ctl: &mut Ctl<'_>) -> Result<(), Stop> {
         let mut passed = 0u64;
-        for (weight, share) in weights.iter().zip(shares) {
-            let mut first = passed;
-            for (share, sums) in share.chunks(panel).zip(out.chunks_mut(panel)) {
-                ctl.next(PANEL.saturating_mul(F::PRODUCT_TIME))?;
-                if let Some(index) = F::add_products(*weight, share, sums) {
-                    let index = first.saturating_add(index as u64);
-                    return Err(OpError::BadElement { which: 4, index }.into());
-                }
-                first = first.saturating_add(PANEL as u64);
+        for share in shares {
+            ctl.next(share.len())?;
+            if let Some(index) = F::first_outside(share) {
+                let index = passed.saturating_add(index as u64);
+                return Err(OpError::BadElement { which: 4, index }.into());
             }
             passed = passed.saturating_add(self.count);
         }
         Ok(())
     }
+}
+
+/// The weighted sums of the shares.
+fn combine<F: Field>(
+    weights: &[F::Weight],
+    shares: &[Data<'_>],
+    out: &mut [u8],
+    ctl: &mut Ctl<'_>,
+) -> Result<(), Fatal> {
+    let size = usize::try_from(F::SIZE).unwrap_or(1);
+    let panel = size.saturating_mul(PANEL);
+    let mut start = 0usize;
+    for out in out.chunks_mut(panel) {
+        let mut sums = [F::Sum::default(); PANEL];
+        for (weight, share) in weights.iter().zip(shares) {
+            ctl.next(PANEL.saturating_mul(F::PRODUCT_TIME))?;
+            let share = share.get(start..).unwrap_or_default();
+            let share = share.get(..out.len()).unwrap_or_default();
+            F::add_products(*weight, share, &mut sums);
+        }
+        F::settle(&sums, shares.len(), out);
+        start = start.saturating_add(panel);
+    }
+    Ok(())
 }
 
 /// `product over l != i of x_l / (x_l - x_i)` for each `i`, with one inversion. All `xs` differ and
@@ -213,149 +199,8 @@ fn limbs(word: &[u8; 32]) -> [u64; 4] {
     core::array::from_fn(|_| limbs.next().unwrap_or(0))
 }
 
-/// The integers modulo `2^61 - 1`.
-struct Mersenne;
-
-impl Mersenne {
-    const P: u64 = (1 << 61) - 1;
-
-    /// `x mod p`, for `x` below `p^2`.
-    #[inline(always)]
-    fn reduced(x: u128) -> u64 {
-        let [low, high] = [x, x >> 61].map(|part| {
-            let [a, b, c, d, e, f, g, h, ..] = part.to_le_bytes();
-            u64::from_le_bytes([a, b, c, d, e, f, g, h])
-        });
-        // At most p + p - 2.
-        let sum = (low & Self::P).wrapping_add(high);
-        sum.min(sum.wrapping_sub(Self::P))
-    }
-}
-
-impl Field for Mersenne {
-    const MODULUS: [u64; 4] = [0, 0, 0, Self::P];
-    const SIZE: u64 = 8;
-    const STORED: (Dtype, u64) = (Dtype::I64, 1);
-    const INVERSE_GAS: u64 = 50;
-    const PRODUCTS_GAS: u64 = 1;
-    const PRODUCT_TIME: usize = 8;
-    type Element = u64;
-
-    const ONE: u64 = 1;
-
-    fn element([.., low]: [u64; 4]) -> u64 {
-        low
-    }
-
-    #[inline(always)]
-    fn difference(a: u64, b: u64) -> u64 {
-        let difference = a.wrapping_sub(b);
-        // Below zero it is huge, and by p more it is not.
-        difference.min(difference.wrapping_add(Self::P))
-    }
-
-    #[inline(always)]
-    fn product(a: u64, b: u64) -> u64 {
-        Self::reduced(u128::from(a).wrapping_mul(b.into()))
-    }
-
-    /// `a^(p-2)`: the exponent is 59 ones, a zero and a one.
-    fn inverse(a: u64) -> u64 {
-        let mut power = a;
-        for _ in 0..58 {
-            power = Self::product(Self::product(power, power), a);
-        }
-        power = Self::product(power, power);
-        Self::product(Self::product(power, power), a)
-    }
-
-    fn add_products(weight: u64, share: &[u8], sums: &mut [u8]) -> Option<usize> {
-        let pairs = share.as_chunks().0.iter().zip(sums.as_chunks_mut().0);
-        for (index, (y, sum)) in pairs.enumerate() {
-            let y = u64::from_le_bytes(*y);
-            if y >= Self::P {
-                return Some(index);
-            }
-            let product = u128::from(weight).wrapping_mul(y.into());
-            // At most (p-1)^2 + p-1.
-            let total = product.wrapping_add(u64::from_le_bytes(*sum).into());
-            *sum = Self::reduced(total).to_le_bytes();
-        }
-        None
-    }
-}
-
-/// The scalars of BN254.
-struct Bn254;
-
-#[allow(clippy::arithmetic_side_effects)] // Of a field: nothing overflows.
-impl Field for Bn254 {
-    const MODULUS: [u64; 4] = [
-        0x3064_4e72_e131_a029,
-        0xb850_45b6_8181_585d,
-        0x2833_e848_79b9_7091,
-        0x43e1_f593_f000_0001,
-    ];
-    const SIZE: u64 = 32;
-    const STORED: (Dtype, u64) = (Dtype::U8, 32);
-    const INVERSE_GAS: u64 = 1_500;
-    const PRODUCTS_GAS: u64 = 12;
-    const PRODUCT_TIME: usize = 64;
-    type Element = Fr;
-
-    const ONE: Fr = Fr::ONE;
-
-    fn element([d, c, b, a]: [u64; 4]) -> Fr {
-        Fr::from_bigint(BigInt([a, b, c, d])).unwrap_or(Fr::ZERO)
-    }
-
-    fn difference(a: Fr, b: Fr) -> Fr {
-        a - b
-    }
-
-    fn product(a: Fr, b: Fr) -> Fr {
-        a * b
-    }
-
-    fn inverse(a: Fr) -> Fr {
-        a.inverse().unwrap_or(Fr::ZERO)
-    }
-
-    /// `weight` is in Montgomery's form, that is, times `2^256`; a product in that form divides by
-    /// `2^256`. So a product with `y` as it stands is `weight * y` as it stands.
-    fn add_products(weight: Fr, share: &[u8], sums: &mut [u8]) -> Option<usize> {
-        let pairs = share
-            .as_chunks::<32>()
-            .0
-            .iter()
-            .zip(sums.as_chunks_mut::<32>().0);
-        for (index, (y, sum)) in pairs.enumerate() {
-            let y = bigint(y);
-            if y >= Fr::MODULUS {
-                return Some(index);
-            }
-            let total = Fr::new_unchecked(bigint(sum)) + weight * Fr::new_unchecked(y);
-            for (out, limb) in sum.as_chunks_mut().0.iter_mut().zip(total.0.0) {
-                *out = limb.to_le_bytes();
-            }
-        }
-        None
-    }
-}
-
-/// The integer in little-endian bytes.
-#[inline(always)]
-fn bigint(bytes: &[u8; 32]) -> BigInt<4> {
-    let mut limbs = bytes
-        .as_chunks()
-        .0
-        .iter()
-        .map(|limb| u64::from_le_bytes(*limb));
-    BigInt(core::array::from_fn(|_| limbs.next().unwrap_or(0)))
-}
-
 #[cfg(test)]
-#[allow(clippy::cast_possible_wrap)] // Sizes of the cases fit.
+#[allow(clippy::cast_possible_wrap, clippy::cast_possible_truncation)] // Sizes fit.
 mod tests {
     use super::*;
     use crate::testing::*;
@@ -433,7 +278,7 @@ mod tests {
         for case in 0..300 {
             let field = case % 2;
             let p = modulus(field);
-            let mut any = |rng: &mut StdRng| match rng.random_range(0..8) {
+            let any = |rng: &mut StdRng| match rng.random_range(0..8) {
                 0 => p - uint(1),
                 1 => uint(1),
                 2 => uint(rng.random_range(1..300)),

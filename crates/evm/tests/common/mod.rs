@@ -12,7 +12,8 @@ use foggara_primitives::{
     ChainOpConfig, ChainSpec, FoggaraConfig, GenesisIds, GenesisSystemConfig, L1Info,
     PayloadAttributes, RollupConfig, SystemConfig,
     addresses::{
-        BEACON_ROOTS, DEPOSITOR, HISTORY_STORAGE, L1_BLOCK, MESSAGE_PASSER, SEQUENCER_FEE_VAULT,
+        AI_TENSOR, BEACON_ROOTS, DEPOSITOR, HISTORY_STORAGE, L1_BLOCK, MESSAGE_PASSER,
+        SEQUENCER_FEE_VAULT,
     },
     constants::{EMPTY_REQUESTS_HASH, L1_ATTRIBUTES_GAS},
 };
@@ -363,6 +364,7 @@ pub fn alloc() -> Alloc {
             address!("0000000000000000000000000000000000a10001"),
             asm("INVALID"),
         ),
+        (AI_TENSOR, asm("INVALID")),
     ];
     let mut out: Alloc = code_accounts
         .into_iter()

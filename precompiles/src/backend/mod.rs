@@ -18,7 +18,15 @@ mod avx2;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod avx512;
 #[cfg(feature = "std")]
+mod divide;
+#[cfg(feature = "std")]
+mod gram;
+#[cfg(feature = "std")]
+mod order;
+#[cfg(feature = "std")]
 mod products;
+#[cfg(feature = "std")]
+mod sums;
 #[cfg(feature = "std")]
 mod thin;
 #[cfg(feature = "std")]

@@ -29,7 +29,7 @@ const BLOCK_ROWS: usize = 60;
 const BLOCK_COLUMNS: usize = 256;
 /// Groups of a block when words are multiplied by halves: sums of 2 * 128 products of 8 by 16 bits
 /// fit 32 bits.
-const GROUPS_OF_HALVES: usize = 128;
+pub(super) const GROUPS_OF_HALVES: usize = 128;
 
 /// How elements become groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,7 +187,7 @@ pub(super) enum Forms {
 
 /// Buffers for packed blocks, kept by a thread between products.
 #[derive(Debug, Default)]
-struct Scratch {
+pub(super) struct Scratch {
     bytes: Vec<u8>,
     bias: Vec<i32>,
 }
@@ -197,11 +197,14 @@ const A_BYTES: usize = BLOCK_ROWS * ROW;
 /// Bytes of a packed block of B.
 const B_BYTES: usize = BLOCK_COLUMNS * GROUPS * 4;
 /// Bytes of a tile of sums of 32 bits.
-const SUMS_BYTES: usize = 12 * 32 * 4;
+const SUMS_BYTES: usize = Scratch::SUMS;
 /// Cache line, and the widest vector.
 const LINE: usize = 64;
 
 impl Scratch {
+    /// Bytes of the largest tile of sums.
+    pub(super) const SUMS: usize = 12 * 32 * 4;
+
     const fn new() -> Self {
         Self {
             bytes: Vec::new(),

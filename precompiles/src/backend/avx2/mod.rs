@@ -4,14 +4,15 @@
 // Indices come from checked shapes.
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
+mod lanes;
 mod pack;
 mod tile;
 
 use super::{
-    Backend, Ctl, Gemm, portable, products, thin,
+    Backend, Ctl, Gemm, Mean, gram, portable, products, sums, thin,
     tiled::{self, Form, Micro, Part, ROW, Side, Tile},
 };
-use crate::Fatal;
+use crate::{Dtype, Fatal};
 
 /// The proof that this processor has AVX2.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +40,50 @@ impl Backend for Avx2 {
     ) -> Result<(), Fatal> {
         products::gemm(*self, d, a, b, c, ctl)
     }
+
+    fn sum(
+        &self,
+        dtype: Dtype,
+        inputs: &[&[u8]],
+        out: &mut [u8],
+        ctl: &mut Ctl<'_>,
+    ) -> Result<(), Fatal> {
+        // SAFETY: a value of this type proves that the instructions are there.
+        unsafe { sum(dtype, inputs, out, ctl) }
+    }
+
+    fn mean(
+        &self,
+        d: &Mean<'_>,
+        inputs: &[&[u8]],
+        out: &mut [u8],
+        ctl: &mut Ctl<'_>,
+    ) -> Result<(), Fatal> {
+        // SAFETY: a value of this type proves that the instructions are there.
+        unsafe { mean(d, inputs, out, ctl) }
+    }
+
+    fn gram(
+        &self,
+        dtype: Dtype,
+        inputs: &[&[u8]],
+        out: &mut [i64],
+        ctl: &mut Ctl<'_>,
+    ) -> Result<(), Fatal> {
+        gram::gram(*self, dtype, inputs, out, ctl)
+    }
+
+    fn trimmed(
+        &self,
+        dtype: Dtype,
+        cut: usize,
+        inputs: &[&[u8]],
+        out: &mut [u8],
+        ctl: &mut Ctl<'_>,
+    ) -> Result<(), Fatal> {
+        // SAFETY: a value of this type proves that the instructions are there.
+        unsafe { lanes::trimmed(*self, dtype, cut, inputs, out, ctl) }
+    }
 }
 
 #[target_feature(enable = "avx2")]
@@ -49,6 +94,16 @@ fn plain(d: &Gemm, a: &[u8], b: &[u8], c: &mut [u8], ctl: &mut Ctl<'_>) -> Resul
 #[target_feature(enable = "avx2")]
 fn thin(d: &Gemm, a: &[u8], b: &[u8], c: &mut [u8], ctl: &mut Ctl<'_>) -> Result<(), Fatal> {
     thin::gemm(d, a, b, c, ctl)
+}
+
+#[target_feature(enable = "avx2")]
+fn sum(dtype: Dtype, inputs: &[&[u8]], out: &mut [u8], ctl: &mut Ctl<'_>) -> Result<(), Fatal> {
+    sums::sum(dtype, inputs, out, ctl)
+}
+
+#[target_feature(enable = "avx2")]
+fn mean(d: &Mean<'_>, inputs: &[&[u8]], out: &mut [u8], ctl: &mut Ctl<'_>) -> Result<(), Fatal> {
+    sums::mean(d, inputs, out, ctl)
 }
 
 /// Wraps a function of [`tiled`], so that it is compiled for this instruction set.

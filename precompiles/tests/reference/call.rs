@@ -140,12 +140,11 @@ impl<'a> Call<'a> {
                 }
                 Want::Divisor(size, whole) => {
                     faults.dimension(which, &got);
-                    let rest = &got % size;
-                    if rest != Z::from(0) {
-                        faults.when(true, mismatch(&(&got - rest)));
-                    } else if got != Z::from(0) {
-                        let whole = Z::from(*whole);
-                        faults.when(&whole % &got != Z::from(0), mismatch(&whole));
+                    let whole = Z::from(*whole);
+                    let is_whole = &got % size == Z::from(0);
+                    if got != Z::from(0) {
+                        let fits = is_whole && &whole % &got == Z::from(0);
+                        faults.when(!fits, mismatch(&whole));
                     }
                 }
                 Want::Multiple(size) => {

@@ -6,7 +6,7 @@ use crate::{
     call::{World, functions},
     compare,
     generate::{Case, Make, case, reference},
-    is_there, run, show,
+    run, show,
 };
 use foggara_precompiles::{CallKind, Outcome};
 use rand::{Rng, RngCore, SeedableRng, rngs::StdRng, seq::IndexedRandom};
@@ -290,7 +290,7 @@ fn stores(op: u8, input: &[u8]) -> bool {
 fn broken_calls_end_as_the_order_of_section_3_says() {
     let mut kinds = BTreeMap::<String, u64>::new();
     let cases = crate::cases(2_000);
-    for function in functions().filter(|function| is_there(function.name)) {
+    for function in functions() {
         for seed in 0..cases {
             let count = 1 + (seed % 3) as usize;
             let (op, input, mut world) = broken(function.name, seed, count);
@@ -322,7 +322,7 @@ fn broken_calls_end_as_the_order_of_section_3_says() {
 
 #[test]
 fn calldata_cut_at_any_byte_is_refused() {
-    for function in functions().filter(|function| is_there(function.name)) {
+    for function in functions() {
         for seed in 0..4 {
             let case = small_case(function.name, seed);
             let (whole, needed) = (case.calldata(), 4 + needed(&case.args));
@@ -344,7 +344,7 @@ fn calldata_cut_at_any_byte_is_refused() {
 
 #[test]
 fn each_bit_of_each_head_word_matters_or_is_refused() {
-    for function in functions().filter(|function| is_there(function.name)) {
+    for function in functions() {
         let case = small_case(function.name, 5);
         let whole = case.calldata();
         for index in 0..case.args.len() {
@@ -387,7 +387,7 @@ fn each_bit_of_each_head_word_matters_or_is_refused() {
 
 #[test]
 fn offsets_at_and_over_the_end_are_refused() {
-    for function in functions().filter(|function| is_there(function.name)) {
+    for function in functions() {
         let case = small_case(function.name, 6);
         let whole = case.calldata();
         let end = (whole.len() - 4) as i128;
@@ -461,7 +461,7 @@ fn aliased(values: &[Value]) -> Vec<u8> {
 #[test]
 fn tails_may_overlap() {
     let mut shorter = 0;
-    for function in functions().filter(|function| is_there(function.name)) {
+    for function in functions() {
         for seed in 0..300 {
             let mut case = case(function.name, seed);
             // Make operands alike where their sizes are.

@@ -421,9 +421,9 @@ fn sgd(call: &mut Call<'_>) -> Res<Vec<Value>> {
     let (raw_w, raw_g) = (call.bytes(4)?, call.bytes(5)?);
     faults.end()?;
     let w = call.operand(1, raw_w, &Want::Multiple(4))?;
-    output_fits(w.len())?;
     let same = Want::Exactly(w.len().into());
     let g = call.operand(2, raw_g, &same)?;
+    output_fits(w.len())?;
     call.charge(&words(&w.len().into()), &ceil(&(w.len() / 4).into(), 4))?;
     let pairs = I32.read(&w).into_iter().zip(I32.read(&g));
     let y = pairs.map(|(w, g)| step.moved(&w, &step.decayed(&w, &g)));
@@ -438,10 +438,10 @@ fn momentum(call: &mut Call<'_>) -> Res<Vec<Value>> {
     faults.when(mu > pow2(31), Error::BadParam(0));
     faults.end()?;
     let w = call.operand(1, raw_w, &Want::Multiple(4))?;
-    output_fits(w.len())?;
     let same = Want::Exactly(w.len().into());
     let u = call.operand(2, raw_u, &same)?;
     let g = call.operand(3, raw_g, &same)?;
+    output_fits(2 * w.len())?;
     call.charge(
         &(words(&w.len().into()) * 2),
         &ceil(&(w.len() / 4).into(), 2),
@@ -478,11 +478,11 @@ fn adam(call: &mut Call<'_>) -> Res<Vec<Value>> {
     faults.end()?;
     let w = call.operand(1, raw[0], &Want::Multiple(4))?;
     let n = w.len() / 4;
-    output_fits(w.len())?;
     let m = call.operand(2, raw[1], &Want::Exactly(w.len().into()))?;
     let v = call.operand(3, raw[2], &Want::Exactly((8 * n).into()))?;
     let g = call.operand(4, raw[3], &Want::Exactly(w.len().into()))?;
     let out = words(&w.len().into()) * 2 + words(&v.len().into());
+    output_fits(16 * n)?;
     call.charge(&out, &(Z::from(n) * 2))?;
     let (w, m, v, g) = (I32.read(&w), I32.read(&m), I64.read(&v), I32.read(&g));
     if let Some(index) = v.iter().position(|v| *v < Z::from(0)) {

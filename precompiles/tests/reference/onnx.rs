@@ -7,7 +7,7 @@ use crate::{
     abi::Value,
     call::World,
     generate::int,
-    is_there, run,
+    run,
     wide::{I8, r_onnx},
 };
 use foggara_precompiles::Outcome;
@@ -123,9 +123,6 @@ fn r_onnx_is_what_ieee_floats_give() {
 /// clamped away.
 #[test]
 fn requant_is_what_ieee_floats_give() {
-    if !is_there("requant") {
-        return;
-    }
     let rng = &mut StdRng::seed_from_u64(13);
     let each = pairs(1_000_000).div_ceil(95 * 33 * 8);
     let mut inside = 0u64;

@@ -103,7 +103,7 @@ pub fn dtype(faults: &mut Faults, which: u8, code: &Z, among: &[Dtype]) -> Dtype
     found.unwrap_or(I8)
 }
 
-/// An output of an operand's own size: bounded once that size is known.
+/// An output whose size an operand decides: bounded once the operands are known.
 pub fn output_fits(bytes: usize) -> Res<()> {
     let mut faults = Faults::default();
     faults.limit(&bytes.into(), OUTPUT_MAX);
@@ -355,8 +355,8 @@ fn binary(call: &mut Call<'_>) -> Res<Vec<Value>> {
 
     let size = of.size() as u64;
     let a = call.operand(3, raw_a, &Want::Multiple(size))?;
-    output_fits(a.len())?;
     let b = call.operand(4, raw_b, &Want::Divisor(size, a.len() as u64))?;
+    output_fits(a.len())?;
     call.charge(
         &words(&a.len().into()),
         &ceil(&(a.len() / of.size()).into(), 4),
@@ -400,8 +400,8 @@ fn scaled(call: &mut Call<'_>) -> Res<Vec<Value>> {
     faults.end()?;
 
     let a = call.operand(1, raw_a, &Want::Multiple(1))?;
-    output_fits(a.len())?;
     let b = call.operand(2, raw_b, &Want::Divisor(1, a.len() as u64))?;
+    output_fits(a.len())?;
     call.charge(&words(&a.len().into()), &ceil(&a.len().into(), 4))?;
 
     let s = u32::try_from(&s).unwrap();
@@ -424,8 +424,8 @@ fn lut(call: &mut Call<'_>) -> Res<Vec<Value>> {
     flags(&mut faults, &f, 0);
     faults.end()?;
     let x = call.operand(1, raw_x, &Want::Multiple(1))?;
-    output_fits(x.len())?;
     let table = call.operand(2, raw_table, &Want::Exactly(Z::from(256)))?;
+    output_fits(x.len())?;
     call.charge(&words(&x.len().into()), &ceil(&x.len().into(), 4))?;
     one(x.iter().map(|x| table[usize::from(*x)]).collect())
 }
@@ -456,8 +456,8 @@ fn requant(call: &mut Call<'_>) -> Res<Vec<Value>> {
     let mode = mode.try_into().unwrap();
     let x = call.operand(1, raw_x, &Want::Rows(u64::try_from(&n).unwrap() * 4))?;
     let elements = x.len() / 4;
-    output_fits(elements)?;
     let scales = call.operand(2, raw_scales, &Scales::want(mode, &n))?;
+    output_fits(elements)?;
     call.charge(&words(&elements.into()), &ceil(&elements.into(), 4))?;
 
     let scales = Scales::new(mode, scales, zy, lo, hi);
@@ -605,13 +605,7 @@ fn topk(call: &mut Call<'_>) -> Res<Vec<Value>> {
     }
     let (elements, kept) = (&rows * &len, &rows * &k);
     let (bytes_values, bytes_indices) = (&kept * of.size(), &kept * 4u32);
-    for bytes in [
-        &bytes_values + &bytes_indices,
-        bytes_values.clone(),
-        bytes_indices.clone(),
-    ] {
-        faults.limit(&bytes, OUTPUT_MAX);
-    }
+    faults.limit(&(&bytes_values + &bytes_indices), OUTPUT_MAX);
     faults.limit(&(&elements * of.size()), OPERANDS_MAX);
     faults.end()?;
 

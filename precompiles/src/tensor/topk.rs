@@ -31,6 +31,9 @@ pub(super) fn topk(call: &mut Call<'_>, args: &Args<'_>) -> Result<Vec<u8>, Stop
         return Err(OpError::BadParam(3).into());
     }
     let results = u64::from(rows).saturating_mul(k.into());
+    // A value and an index each.
+    let bytes = dtype.bytes().saturating_add(Dtype::U32.bytes());
+    gas::at_most(results.saturating_mul(bytes), gas::OUTPUT_BYTES_MAX)?;
 
     let x = Operand::load(call, 4, x, Want::Exactly(dtype, count))?;
     let price = Price {
@@ -49,19 +52,21 @@ pub(super) fn topk(call: &mut Call<'_>, args: &Args<'_>) -> Result<Vec<u8>, Stop
     let ctl = &mut call.ctl();
     // At most 2^27 elements.
     let len = usize::try_from(len).unwrap_or(1);
-    let mut top = Top::new(k.into(), len);
     with_element!(dtype, T, N, {
-        let (values, _) = values.as_chunks_mut::<N>();
-        let (indices, _) = indices.as_chunks_mut::<4>();
-        let outs = values
-            .chunks_mut(k.into())
-            .zip(indices.chunks_mut(k.into()));
-        for (row, (values, indices)) in x.as_chunks::<N>().0.chunks(len).zip(outs) {
-            top.find::<T, N>(row, ctl)?;
-            for ((key, value), index) in top.keys.iter().zip(values).zip(indices) {
-                *value = T::saturate(value_of(*key)).store();
-                *index = index_of(*key).to_le_bytes();
-            }
+        let rows = x.as_chunks::<N>().0.chunks(len);
+        let values = values.as_chunks_mut::<N>().0.chunks_mut(k.into());
+        let indices = indices.as_chunks_mut::<4>().0.chunks_mut(k.into());
+        let rows = rows.zip(values.zip(indices));
+        match k {
+            1 => each::<T, N>(rows, Few([0; 1]), ctl)?,
+            2 => each::<T, N>(rows, Few([0; 2]), ctl)?,
+            3 => each::<T, N>(rows, Few([0; 3]), ctl)?,
+            4 => each::<T, N>(rows, Few([0; 4]), ctl)?,
+            5 => each::<T, N>(rows, Few([0; 5]), ctl)?,
+            6 => each::<T, N>(rows, Few([0; 6]), ctl)?,
+            7 => each::<T, N>(rows, Few([0; 7]), ctl)?,
+            8 => each::<T, N>(rows, Few([0; 8]), ctl)?,
+            _ => each::<T, N>(rows, Many::new(k.into(), len), ctl)?,
         }
     });
     call.finish(&price, result)
@@ -93,85 +98,122 @@ fn index_of(key: u64) -> u32 {
     !(key as u32)
 }
 
-/// Largest k for which a key is put in its place at once.
-const FEW: usize = 12;
-/// Keys gathered, beside the best so far, before they are sifted.
-const GATHERED: usize = 512;
-
-/// The best keys of a row.
-struct Top {
-    k: usize,
-    /// First the best `k`, in order once found.
-    keys: Vec<u64>,
-    /// Keys that are gathered before they are sifted.
-    most: usize,
+/// The best keys of a row so far.
+trait Best {
+    /// Of no key; gives the bound.
+    fn clear(&mut self) -> u64;
+    /// Takes a key above the bound, and gives the new bound: keys up to it are not among the best.
+    fn take(&mut self, key: u64) -> u64;
+    /// The best in order, falling, of at least as many keys as are wanted.
+    fn in_order(&mut self) -> &[u64];
 }
 
-impl Top {
-    fn new(k: usize, len: usize) -> Self {
-        let gathered = GATHERED.max(k.saturating_mul(2));
-        let most = k.saturating_add(gathered).min(len);
-        Self {
-            k,
-            keys: Vec::with_capacity(most),
-            most,
-        }
-    }
-
-    /// Finds the best of a row, which has at least `k` elements.
-    fn find<T: Element<N>, const N: usize>(
-        &mut self,
-        row: &[[u8; N]],
-        ctl: &mut Ctl<'_>,
-    ) -> Result<(), Fatal> {
-        self.keys.clear();
-        if self.k <= FEW {
-            // No key is zero: its index would be 2^32 - 1.
-            self.keys.resize(self.k, 0);
-        }
-        // Keys up to this one are not among the best.
-        let mut bound = 0;
+/// Finds the best of each row, and writes their values and indices.
+fn each<'a, T: Element<N>, const N: usize>(
+    rows: impl Iterator<Item = (&'a [[u8; N]], (&'a mut [[u8; N]], &'a mut [[u8; 4]]))>,
+    mut best: impl Best,
+    ctl: &mut Ctl<'_>,
+) -> Result<(), Fatal> {
+    for (row, (values, indices)) in rows {
+        let mut bound = best.clear();
         for (part, first) in row.chunks(BLOCK).zip((0u32..).step_by(BLOCK)) {
             ctl.next(part.len())?;
             for (x, index) in part.iter().zip(first..) {
                 let key = key(T::load(*x).into(), index);
                 if key > bound {
-                    bound = self.take(key, bound);
+                    bound = best.take(key);
                 }
             }
         }
-        if self.k > FEW {
-            self.sift();
-            self.keys.sort_unstable_by(|a, b| b.cmp(a));
+        for ((key, value), index) in best.in_order().iter().zip(values).zip(indices) {
+            *value = T::saturate(value_of(*key)).store();
+            *index = index_of(*key).to_le_bytes();
         }
-        Ok(())
     }
+    Ok(())
+}
 
-    /// Takes one more key, and gives the new bound.
+/// A few best: each key is put in its place at once.
+struct Few<const K: usize>([u64; K]);
+
+impl<const K: usize> Best for Few<K> {
     #[inline(always)]
-    fn take(&mut self, mut key: u64, bound: u64) -> u64 {
-        if self.k <= FEW {
-            for best in &mut self.keys {
-                let low = key.min(*best);
-                *best = key.max(*best);
-                key = low;
-            }
-            return self.keys.last().copied().unwrap_or_default();
-        }
-        self.keys.push(key);
-        if self.keys.len() < self.most {
-            return bound;
-        }
-        self.sift()
+    fn clear(&mut self) -> u64 {
+        // No key is zero: its index would be 2^32 - 1.
+        self.0 = [0; K];
+        0
     }
 
-    /// Drops all keys but the best, the lowest of which it gives.
-    fn sift(&mut self) -> u64 {
-        let last = self.k.saturating_sub(1);
-        if last < self.keys.len() {
-            self.keys.select_nth_unstable_by(last, |a, b| b.cmp(a));
-            self.keys.truncate(self.k);
+    #[inline(always)]
+    fn take(&mut self, mut key: u64) -> u64 {
+        for best in &mut self.0 {
+            let low = key.min(*best);
+            *best = key.max(*best);
+            key = low;
         }
-        self.keys.get(last).copied().unwrap_or_default()
+        self.0.last().copied().unwrap_or_default()
+    }
+
+    #[inline(always)]
+    fn in_order(&mut self) -> &[u64] {
+        &self.0
+    }
+}
+
+/// Many best: keys are gathered, and sifted when they are enough.
+struct Many {
+    k: usize,
+    keys: Vec<u64>,
+    /// Keys at which they are sifted.
+    most: usize,
+    bound: u64,
+}
+
+/// Keys gathered, beside the best so far, before they are sifted.
+const GATHERED: usize = 512;
+
+impl Many {
+    fn new(k: usize, len: usize) -> Self {
+        let gathered = GATHERED.max(k.saturating_mul(2));
+        let most = k.saturating_add(gathered);
+        Self {
+            k,
+            keys: Vec::with_capacity(most.min(len)),
+            most,
+            bound: 0,
+        }
+    }
+
+    /// Drops all keys but the best.
+    fn sift(&mut self) {
+        let last = self.k.saturating_sub(1);
+        self.keys.select_nth_unstable_by(last, |a, b| b.cmp(a));
+        self.keys.truncate(self.k);
+        self.bound = self.keys.last().copied().unwrap_or_default();
+    }
+}
+
+impl Best for Many {
+    fn clear(&mut self) -> u64 {
+        self.keys.clear();
+        self.bound = 0;
+        0
+    }
+
+    #[inline(always)]
+    fn take(&mut self, key: u64) -> u64 {
+        self.keys.push(key);
+        if self.keys.len() >= self.most {
+            self.sift();
+        }
+        self.bound
+    }
+
+    fn in_order(&mut self) -> &[u64] {
+        if self.keys.len() > self.k {
+            self.sift();
+        }
+        self.keys.sort_unstable_by(|a, b| b.cmp(a));
+        &self.keys
     }
 }

@@ -1,4 +1,8 @@
-"""Writes testdata/onnx: four int8 forms of one MLP 784-32-10, 1,000 images, ONNX Runtime's logits.
+"""Writes testdata/onnx: int8 forms of one MLP 784-32-10, 1,000 images, ONNX Runtime's logits.
+
+Two of the forms also answer to 9,000 images of noise, which are drawn and not stored: image i has a stream of
+splitmix64 with seed `5 << 32 | i`. Of its first word the low byte is the density d; then 784 bytes of ink and 784 of
+choice, each string 98 words, little-endian; a pixel is its ink if its choice is below d, else 0.
 
 python tools/bench-ai/goldens_mlp.py testdata/onnx
 """
@@ -16,9 +20,12 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from digits import dataset
+from goldens_r_onnx import Stream
 
 SEED = 20_260_101
 IMAGES = 1_000
+NOISE = 9_000
+NOISE_FORMS = ("mlp_qdq_per_channel", "mlp_qlinear_per_channel")
 
 
 def train(images, labels):
@@ -81,6 +88,16 @@ class Reader(CalibrationDataReader):
         return None if part is None else {"image": as_input(part)}
 
 
+def noise(count):
+    images = []
+    for index in range(count):
+        s = Stream(5 << 32 | index)
+        density = s.word() & 0xFF
+        ink, choice = s.bytes(784), s.bytes(784)
+        images.append(np.where(choice < density, ink, 0).astype(np.uint8))
+    return np.stack(images)
+
+
 def as_input(images):
     return images.reshape(-1, 1, 28, 28).astype(np.float32) / np.float32(255)
 
@@ -136,6 +153,9 @@ def main(out):
             logits = session.run(None, {"image": as_input(test)})[0]
             assert logits.dtype == np.float32 and logits.shape == (IMAGES, 10)
             (out / f"{name}.logits.bin").write_bytes(logits.astype("<f4").tobytes())
+            if name in NOISE_FORMS:
+                logits_of_noise = session.run(None, {"image": as_input(noise(NOISE))})[0]
+                (out / f"{name}.noise.bin").write_bytes(logits_of_noise.astype("<f4").tobytes())
             right = float((logits.argmax(1) == truth).mean())
             figures["models"][name] = {"accuracy": right, "operators": [n.op_type for n in onnx.load(target).graph.node]}
             print(name, right, figures["models"][name]["operators"])

@@ -20,7 +20,8 @@ pub use error::{EvalError, ExportError, OnnxError, Refusal};
 pub use export::{Exported, GOLDEN_ROWS, golden_inputs, write};
 pub use lower::lower;
 pub use plan::{
-    Call, Function, LinearCall, LutCall, Model, Plan, PlanInput, PlanOutput, PlanTensor, ScaledCall,
+    Call, Function, LinearCall, LutCall, Model, Plan, PlanInput, PlanOutput, PlanTensor,
+    Quantisation, ScaledCall,
 };
 pub use tensor::Tensor;
 pub use tree::{Descriptor, describe};

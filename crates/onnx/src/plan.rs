@@ -248,7 +248,8 @@ impl Plan {
         self.calls.iter().map(|call| self.gas_of(call, rows)).sum()
     }
 
-    fn gas_of(&self, call: &Call, rows: u64) -> u64 {
+    /// Gas of one call for this many rows, operands inline.
+    pub fn gas_of(&self, call: &Call, rows: u64) -> u64 {
         let words = |bytes: u64| bytes.div_ceil(32);
         let tensor = |name: &Option<String>| {
             let found = name.as_ref().and_then(|name| self.tensor(name));

@@ -6,28 +6,76 @@ mod common;
 use common::{FORMS, IMAGES, logits, model, on_chain, pixels};
 use foggara_onnx::golden_inputs;
 
+/// Runs a plan on chain and compares every logit.
+fn compare(form: &str, pixels: &[f32], theirs: &[f32]) {
+    let model = model(form);
+    let input = model.plan.input.quantise(pixels).unwrap();
+    let mut ours = Vec::new();
+    // An inline operand has at most 1 MiB.
+    for part in input.chunks(784 * IMAGES) {
+        let (output, gas) = on_chain(&model, part);
+        assert_eq!(model.run(part).unwrap(), output, "{form}");
+        assert_eq!(model.plan.gas(IMAGES as u64), gas, "{form}");
+        ours.extend(model.plan.output.dequantise(&output).unwrap());
+    }
+    assert_eq!(ours.len(), theirs.len());
+    let pairs = ours.iter().zip(theirs);
+    let differ = pairs.filter(|(a, b)| a.to_bits() != b.to_bits()).count();
+    assert_eq!(
+        differ,
+        0,
+        "{form}: {differ} of {} logits differ",
+        theirs.len()
+    );
+    println!("{form}: {} logits, 0 differ", theirs.len());
+}
+
 #[test]
 fn every_form_gives_the_logits_of_onnx_runtime() {
     let pixels = pixels();
     for form in FORMS {
-        let model = model(form);
-        let input = model.plan.input.quantise(&pixels).unwrap();
-        let (output, gas) = on_chain(&model, &input);
-        assert_eq!(model.run(&input).unwrap(), output, "{form}");
-        assert_eq!(model.plan.gas(IMAGES as u64), gas, "{form}");
-        let ours = model.plan.output.dequantise(&output).unwrap();
-        let theirs = logits(form);
-        assert_eq!(ours.len(), theirs.len());
-        let pairs = ours.iter().zip(&theirs);
-        let differ = pairs.filter(|(a, b)| a.to_bits() != b.to_bits()).count();
-        assert_eq!(
-            differ,
-            0,
-            "{form}: {differ} of {} logits differ",
-            theirs.len()
+        compare(
+            form,
+            &pixels,
+            &logits(&format!("{form}.logits.bin"), IMAGES),
         );
-        println!("{form}: {} logits, 0 differ", theirs.len());
     }
+}
+
+#[test]
+fn noise_gives_the_logits_of_onnx_runtime() {
+    let pixels: Vec<f32> = (0..9 * IMAGES as u64).flat_map(noise).collect();
+    for form in ["mlp_qdq_per_channel", "mlp_qlinear_per_channel"] {
+        compare(
+            form,
+            &pixels,
+            &logits(&format!("{form}.noise.bin"), 9 * IMAGES),
+        );
+    }
+}
+
+/// Image of noise number `index`, as `tools/bench-ai/goldens_mlp.py` draws it.
+fn noise(index: u64) -> Vec<f32> {
+    let mut state = 5 << 32 | index;
+    let mut word = || {
+        state = u64::wrapping_add(state, 0x9e37_79b9_7f4a_7c15);
+        let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)).to_le_bytes()
+    };
+    let density = word()[0];
+    let ink: Vec<u8> = (0..98).flat_map(|_| word()).collect();
+    let choice = (0..98).flat_map(|_| word());
+    let pixels = ink.iter().zip(choice);
+    pixels
+        .map(|(ink, choice)| {
+            if choice < density {
+                f32::from(*ink) / 255.0
+            } else {
+                0.0
+            }
+        })
+        .collect()
 }
 
 #[test]

@@ -1,11 +1,16 @@
 //! Measurements that print; none of them asserts.
 
-use crate::machine::{Step, anvil, cargo, need_node, npm_install, root};
+use crate::{
+    bench_ai::{self, BenchAi},
+    machine::{Step, anvil, cargo, need_node, npm_install, root},
+};
 use clap::Subcommand;
 use eyre::{Result, eyre};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
+    /// Kernels of the AI operations against PyTorch, ONNX Runtime, numpy and Flower, on one core.
+    Ai(BenchAi),
     /// Transfers per second and node CPU per transfer, foggara and anvil in the same window.
     Load {
         /// Transfers to send to each node.
@@ -16,6 +21,7 @@ pub(crate) enum Bench {
 
 pub(crate) fn run(what: Bench) -> Result<()> {
     match what {
+        Bench::Ai(what) => bench_ai::run(&what),
         Bench::Load { transfers } => {
             need_node()?;
             npm_install("e2e")?;

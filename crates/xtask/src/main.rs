@@ -1,6 +1,7 @@
 //! Our chores. `cargo xtask --help` lists them.
 
 mod bench;
+mod bench_ai;
 mod checks;
 mod lanes;
 mod machine;

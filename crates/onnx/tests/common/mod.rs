@@ -40,11 +40,11 @@ pub(crate) fn pixels() -> Vec<f32> {
     pixels
 }
 
-/// Logits of ONNX Runtime.
-pub(crate) fn logits(form: &str) -> Vec<f32> {
-    let bytes = testdata(&format!("{form}.logits.bin"));
+/// Logits of ONNX Runtime for this many images.
+pub(crate) fn logits(file: &str, images: usize) -> Vec<f32> {
+    let bytes = testdata(file);
     let (chunks, rest) = bytes.as_chunks();
-    assert!(rest.is_empty() && chunks.len() == IMAGES * 10);
+    assert!(rest.is_empty() && chunks.len() == images * 10);
     chunks
         .iter()
         .map(|bytes| f32::from_le_bytes(*bytes))

@@ -225,7 +225,7 @@ fn vector(name: &str, case: &Case) -> Json {
         "name": name,
         "op": case.op,
         "calldata": hex::encode_prefixed(&input),
-        "calldataHash": keccak256(&input),
+        "calldataHash": keccak256(&input).to_string(),
         "gas": gas,
         key: hex::encode_prefixed(data),
     })

@@ -7,7 +7,7 @@ use crate::{
     tensor::{flags, one, small},
     wide::{U32, U64, Z, pow2, uint_of},
 };
-use num_bigint::{BigUint, Sign};
+use num_bigint::Sign;
 
 pub const FUNCTIONS: &[Function] = &[
     Function {
@@ -176,12 +176,9 @@ fn reconstruct(call: &mut Call<'_>) -> Res<Vec<Value>> {
             return Err(Stop::Element(4, i * small(&n) + index));
         }
     }
-    // prod x_l / (x_l - x_i) in the field; the inverse by Fermat.
+    // prod x_l / (x_l - x_i) in the field.
     let inside = |x: Z| ((x % &field.p) + &field.p) % &field.p;
-    let inverse = |x: &Z| {
-        let exponent: BigUint = field.p.magnitude() - 2u32;
-        Z::from(x.magnitude().modpow(&exponent, field.p.magnitude()))
-    };
+    let inverse = |x: &Z| Z::from(x.magnitude().modinv(field.p.magnitude()).unwrap());
     let mut at_zero = Vec::new();
     for i in 0..xs.len() {
         let (mut over, mut under) = (Z::from(1), Z::from(1));

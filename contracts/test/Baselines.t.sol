@@ -119,6 +119,14 @@ contract BaselinesTest is Test {
         bytes memory data = abi.encodeCall(MedianBaseline.median, (32, 500, Random.i32s(32 * 500, 32, "median")));
         uint256 used = gasOf(address(baseline), data);
         vm.snapshotValue("baselines", "median 32 x 10000 i32 (20 times that of 500)", 20 * used);
+
+        // The worst that clients can send: every exchange takes place.
+        bytes memory falling = new bytes(4 * 32 * 500);
+        for (uint256 i = 0; i < falling.length; i += 4) {
+            falling[i] = bytes1(uint8(100 - i / 2000));
+        }
+        used = gasOf(address(baseline), abi.encodeCall(MedianBaseline.median, (32, 500, falling)));
+        vm.snapshotValue("baselines", "median 32 x 10000 i32, worst order (20 times that of 500)", 20 * used);
     }
 
     /// @dev In assembly, because Solidity would copy the data, which at this size costs as much again.

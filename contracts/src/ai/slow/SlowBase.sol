@@ -66,7 +66,8 @@ abstract contract SlowBase is IFoggaraErrors {
 
     /// @dev Refuses a call that writes where it must not.
     function checkWritable() internal {
-        (bool writable,) = TENSOR.call(abi.encodeCall(ISlowStore.mockProbe, ()));
+        // Little gas: under STATICCALL the probe burns all that it gets.
+        (bool writable,) = TENSOR.call{gas: 10_000}(abi.encodeCall(ISlowStore.mockProbe, ()));
         if (!writable) revert StaticStore();
         if (!isDirect()) revert DirectCallOnly();
     }
@@ -163,18 +164,20 @@ abstract contract SlowBase is IFoggaraErrors {
         /// @dev 0 for bytes that are no tensor of one type.
         uint8 dtype;
         uint256 size;
-        /// @dev The other size that is right, or the same.
+        /// @dev The other size that is right, or the same. With `some`: what is asked for in place of none.
         uint256 orSize;
         /// @dev Any number of elements above zero is right.
         bool some;
         /// @dev With `some`: a whole number of so many bytes is right, at least one.
         uint256 unit;
+        /// @dev With `some`: the size divides this, if it is not 0.
+        uint256 whole;
     }
 
     /// @dev Operand `which`, of `count` elements.
     function load(uint8 which, bytes memory operand, uint8 dtype, uint256 count) internal view returns (bytes memory) {
         uint256 size = count * SlowMath.sizeOf(dtype);
-        return resolve(operand, Want(which, dtype, size, size, false, 0));
+        return resolve(operand, Want(which, dtype, size, size, false, 0, 0));
     }
 
     /// @dev Operand `which`, of one or more elements.
@@ -183,7 +186,8 @@ abstract contract SlowBase is IFoggaraErrors {
         view
         returns (bytes memory data, uint256 count)
     {
-        return loadUnits(which, operand, dtype, SlowMath.sizeOf(dtype));
+        data = resolve(operand, Want(which, dtype, 0, 0, true, SlowMath.sizeOf(dtype), 0));
+        count = data.length / SlowMath.sizeOf(dtype);
     }
 
     /// @dev The same, of a whole number of units of so many bytes.
@@ -192,7 +196,17 @@ abstract contract SlowBase is IFoggaraErrors {
         view
         returns (bytes memory data, uint256 count)
     {
-        data = resolve(operand, Want(which, dtype, 0, 0, true, unit));
+        data = resolve(operand, Want(which, dtype, 0, unit, true, unit, 0));
+        count = data.length / SlowMath.sizeOf(dtype);
+    }
+
+    /// @dev The same, of elements whose size divides `whole`.
+    function loadDivisor(uint8 which, bytes memory operand, uint8 dtype, uint256 whole)
+        internal
+        view
+        returns (bytes memory data, uint256 count)
+    {
+        data = resolve(operand, Want(which, dtype, 0, 0, true, SlowMath.sizeOf(dtype), whole));
         count = data.length / SlowMath.sizeOf(dtype);
     }
 
@@ -202,7 +216,7 @@ abstract contract SlowBase is IFoggaraErrors {
         view
         returns (bytes memory)
     {
-        return resolve(operand, Want(which, 0, size, orSize, false, 0));
+        return resolve(operand, Want(which, 0, size, orSize, false, 0, 0));
     }
 
     /// @dev Each operand of a list, of `count` elements.
@@ -254,7 +268,8 @@ abstract contract SlowBase is IFoggaraErrors {
         if (want.some) {
             if (got == 0) revert BadShape(want.which);
             size = got - got % want.unit;
-            if (size == 0 && want.unit > SlowMath.sizeOf(want.dtype)) size = want.unit;
+            if (want.whole != 0 && (size != got || want.whole % got != 0)) size = want.whole;
+            if (size == 0) size = want.orSize;
         }
         if (got != size && (want.some || got != want.orSize)) revert LengthMismatch(want.which, size, got);
     }

@@ -293,16 +293,6 @@ contract SlowEltwise is SlowScales {
         return a < b ? a : b;
     }
 
-    /// @dev An operand whose length divides `whole`.
-    function loadDivisor(uint8 which, bytes memory operand, uint8 dtype, uint256 whole)
-        private
-        view
-        returns (bytes memory b, uint256 period)
-    {
-        (b, period) = loadSome(which, operand, dtype);
-        if (whole % b.length != 0) revert LengthMismatch(which, whole, b.length);
-    }
-
     /// @dev Types of `binary`, and of the result of `shift`.
     function checkTaken(uint8 which, uint8 dtype) private pure {
         bool small = SlowMath.isOneOf(dtype, SlowMath.I8, SlowMath.U8);

@@ -56,8 +56,11 @@ fn sqdist(call: &mut Call<'_>, args: &Args<'_>) -> Result<Vec<u8>, Stop> {
     let clients = Clients::new(dtype, (1, d), (2, updates))?;
     let out = [Out::Words(pairs(&clients).saturating_sub(clients.count))];
     triangle(call, &clients, &out, 0, |gram, result| {
-        for ((.., distance), word) in gram.distances().zip(words(result.part(0))) {
-            put(word, distance);
+        let mut words = words(result.part(0));
+        for distances in gram.distances() {
+            for (distance, word) in distances.zip(&mut words) {
+                put(word, distance);
+            }
         }
     })
 }
@@ -162,47 +165,50 @@ impl Gram {
         })
     }
 
-    /// The squared distance of each pair of different clients, in the order of the triangle.
-    fn distances(&self) -> impl Iterator<Item = (usize, usize, u64)> {
+    /// The squared distances of each client to those after it.
+    fn distances(&self) -> impl Iterator<Item = impl Iterator<Item = u64>> {
         let squares: Vec<i64> = self.rows().flat_map(|row| row.first().copied()).collect();
-        self.rows().enumerate().flat_map(move |(i, row)| {
-            let others: Vec<i64> = squares.get(i..).unwrap_or_default().to_vec();
-            let own = others.first().copied().unwrap_or(0);
-            let pairs = (i..).zip(row.iter().zip(others)).skip(1);
-            pairs.map(move |(j, (product, other))| {
+        self.rows().enumerate().map(move |(client, row)| {
+            let own = row.first().copied().unwrap_or(0);
+            let products = row.iter().skip(1);
+            // Owned, as what is borrowed from the closure cannot leave it.
+            let others = squares.iter().skip(client.saturating_add(1)).copied();
+            let others: Vec<i64> = others.collect();
+            products.zip(others).map(move |(product, other)| {
                 // At most 2^22 squares below 2^32, and never negative.
                 let twice = product.wrapping_mul(2);
-                (
-                    i,
-                    j,
-                    own.wrapping_add(other).wrapping_sub(twice).cast_unsigned(),
-                )
+                own.wrapping_add(other).wrapping_sub(twice).cast_unsigned()
             })
         })
     }
 
     /// For each client the sum of its `nearest` smallest squared distances to others.
     fn scores(&self, nearest: usize) -> Vec<u64> {
-        let mut matrix = vec![u64::MAX; self.clients.saturating_mul(self.clients)];
-        let at = |i: usize, j: usize| i.saturating_mul(self.clients).saturating_add(j);
-        for (i, j, distance) in self.distances() {
-            for place in [at(i, j), at(j, i)] {
-                if let Some(slot) = matrix.get_mut(place) {
+        // Lines a power of two apart would push each other out of the cache.
+        let stride = self.clients.saturating_add(8);
+        let mut matrix = vec![u64::MAX; self.clients.saturating_mul(stride)];
+        let mut lines: Vec<&mut [u64]> = matrix.chunks_exact_mut(stride).collect();
+        for (client, distances) in self.distances().enumerate() {
+            let after = client.saturating_add(1);
+            let (before, others) = lines.split_at_mut_checked(after).unwrap_or_default();
+            let own = before.last_mut().and_then(|line| line.get_mut(after..));
+            let own = own.unwrap_or_default();
+            for ((distance, slot), other) in distances.zip(own).zip(others) {
+                *slot = distance;
+                if let Some(slot) = other.get_mut(client) {
                     *slot = distance;
                 }
             }
         }
-        // The distance to itself is the largest number: it is never among the nearest.
-        let rows = matrix.chunks_exact_mut(self.clients.max(1));
-        rows.map(|row| {
-            if nearest < row.len() {
-                row.select_nth_unstable(nearest);
-            }
-            let smallest = row.iter().take(nearest);
+        let scores = lines.into_iter().map(|line| {
+            // The largest number stands for the client itself and at the end of the line: it is never
+            // among the nearest.
+            line.select_nth_unstable(nearest);
+            let smallest = line.iter().take(nearest);
             // At most 256 distances below 2^54.
             smallest.fold(0, |sum: u64, distance| sum.wrapping_add(*distance))
-        })
-        .collect()
+        });
+        scores.collect()
     }
 }
 

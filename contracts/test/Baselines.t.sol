@@ -6,6 +6,7 @@ import {Tensor} from "../src/ai/libraries/Tensor.sol";
 import {TensorSlow} from "../src/ai/slow/TensorSlow.sol";
 import {FedAvgBaseline} from "../src/examples/baselines/FedAvgBaseline.sol";
 import {MedianBaseline} from "../src/examples/baselines/MedianBaseline.sol";
+import {MedianPlain} from "../src/examples/baselines/MedianPlain.sol";
 import {MlpBaseline} from "../src/examples/baselines/MlpBaseline.sol";
 import {DataContract} from "./helpers/DataContract.sol";
 import {MlpFixture} from "./helpers/MlpFixture.sol";
@@ -127,6 +128,29 @@ contract BaselinesTest is Test {
         }
         used = gasOf(address(baseline), abi.encodeCall(MedianBaseline.median, (32, 500, falling)));
         vm.snapshotValue("baselines", "median 32 x 10000 i32, worst order (20 times that of 500)", 20 * used);
+    }
+
+    /// @dev At d = 200, scaled to 10,000; random order, and the worst.
+    function test_plain_median() public {
+        MedianPlain plain = new MedianPlain();
+        bytes memory packed = Random.i32s(32 * 200, 32, "plain");
+        int32[][] memory updates = new int32[][](32);
+        int32[][] memory falling = new int32[][](32);
+        for (uint256 c = 0; c < 32; ++c) {
+            (updates[c], falling[c]) = (new int32[](200), new int32[](200));
+            for (uint256 i = 0; i < 200; ++i) {
+                (updates[c][i], falling[c][i]) = (Tensor.readI32(packed, 200 * c + i), -int32(int256(c)));
+            }
+        }
+        bytes memory want = Tensor.AGG_ROBUST.median(0, Tensor.I32, 200, split(packed, 32));
+        assertEq(Tensor.packI32(plain.median(updates)), want);
+
+        uint256 used = gasOf(address(plain), abi.encodeCall(MedianPlain.median, (updates)));
+        vm.snapshotValue("baselines", "median 32 x 10000 i32, plain Solidity (50 times that of 200)", 50 * used);
+        used = gasOf(address(plain), abi.encodeCall(MedianPlain.median, (falling)));
+        vm.snapshotValue(
+            "baselines", "median 32 x 10000 i32, plain Solidity, worst order (50 times that of 200)", 50 * used
+        );
     }
 
     /// @dev In assembly, because Solidity would copy the data, which at this size costs as much again.

@@ -517,8 +517,8 @@ contract SlowReduce is SlowBase {
         atMost(t.rows * t.len * SlowMath.sizeOf(t.dtype), OPERAND_BYTES_MAX);
         checkDimension(3, t.k, TOP_MAX);
         if (t.k > t.len) revert BadParam(3);
-        x = load(4, x, t.dtype, t.rows * t.len);
         atMost(t.rows * t.k * (SlowMath.sizeOf(t.dtype) + 4), OUTPUT_BYTES_MAX);
+        x = load(4, x, t.dtype, t.rows * t.len);
         bytes memory values = room(t.rows * t.k, t.dtype);
         bytes memory indices = room(t.rows * t.k, SlowMath.U32);
         for (uint256 row = 0; row < t.rows; ++row) {

@@ -28,6 +28,9 @@ enum Command {
     /// Decodes what stands on L1 to JSON
     #[command(subcommand)]
     Inspect(commands::inspect::Inspect),
+    /// Turns models into calls of the AI operations
+    #[command(subcommand)]
+    Model(commands::model::Model),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         Command::Sequencer(flags) => commands::node::run(commands::node::Kind::Sequencer, &flags),
         Command::Replica(flags) => commands::node::run(commands::node::Kind::Replica, &flags),
         Command::Inspect(what) => commands::inspect::run(&what),
+        Command::Model(what) => commands::model::run(&what),
     };
     exit::code(outcome)
 }

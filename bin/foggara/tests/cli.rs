@@ -48,7 +48,7 @@ async fn stopped_chain() -> TempDir {
 fn help_names_what_scripts_rely_on() {
     let top = run(&mut foggara(["--help"]));
     assert_eq!(top.code, Some(0));
-    for command in ["dev", "sequencer", "replica", "inspect"] {
+    for command in ["dev", "sequencer", "replica", "inspect", "model"] {
         assert!(
             top.out.contains(&format!("\n  {command} ")),
             "{command}: {}",

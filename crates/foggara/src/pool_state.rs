@@ -1,11 +1,11 @@
 //! What the pool asks of the chain, answered from the durable head.
 
 use alloy_primitives::{Address, B256, Bytes};
-use foggara_derive::l1_info_of;
-use foggara_evm::{L1FeeParams, base_fee_of_next, da_size, l1_cost, operator_cost};
+use foggara_evm::{L1FeeParams, da_size, l1_cost, operator_cost};
 use foggara_pool::{HeadFees, PoolState, TxQuote};
 use foggara_primitives::{AccountInfo, ChainSpec, SourceError, StateSource};
-use foggara_store::{Store, StoreError};
+use foggara_sequencer::{SequencerError, fees_at_head};
+use foggara_store::Store;
 use std::sync::Arc;
 
 /// The durable head of a store.
@@ -51,20 +51,7 @@ impl PoolState for DurableState {
 
 impl DurableState {
     /// Prices for the block after the durable head.
-    pub(crate) fn try_fees(&self) -> Result<HeadFees, StoreError> {
-        let number = self.store.heads().unsafe_.number;
-        let block = self
-            .store
-            .block(number)?
-            .ok_or(StoreError::UnknownBlock(number))?;
-        let first = block.transactions.first().map(|raw| raw.as_ref());
-        // Genesis says nothing of L1: its block data cost nothing.
-        let l1 = l1_info_of(number, first).unwrap_or_default();
-        Ok(HeadFees {
-            number,
-            base_fee_next: base_fee_of_next(&self.spec, &block.header),
-            block_gas_limit: block.header.gas_limit,
-            l1,
-        })
+    pub(crate) fn try_fees(&self) -> Result<HeadFees, SequencerError> {
+        fees_at_head(&self.spec, &self.store)
     }
 }

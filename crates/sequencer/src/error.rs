@@ -43,3 +43,9 @@ pub enum SequencerError {
     #[error("the {0} thread ended unexpectedly")]
     Thread(&'static str),
 }
+
+impl SequencerError {
+    pub(crate) fn head(why: foggara_derive::L2BlockError) -> Self {
+        Self::Head(why.to_string())
+    }
+}

@@ -12,5 +12,6 @@ mod tip;
 pub use build::{DaBudget, Skipped};
 pub use error::SequencerError;
 pub use origin::{Origin, OriginView, choose_origin, drift_exceeded};
+pub use pipeline::fees_at_head;
 pub use run::{Sequencer, SequencerConfig};
 pub use space::SpaceLimits;

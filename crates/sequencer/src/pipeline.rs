@@ -5,9 +5,9 @@ use alloy_consensus::Header;
 use foggara_derive::l1_info_of;
 use foggara_evm::base_fee_of_next;
 use foggara_pool::{BlockUpdate, HeadFees, Pool};
-use foggara_primitives::{ChainSpec, PayloadAttributes};
+use foggara_primitives::{ChainSpec, L1Info, PayloadAttributes};
 use foggara_stf::{ExecError, ExecutedBlock};
-use foggara_store::{Commit, CommitError, Store};
+use foggara_store::{Commit, CommitError, Store, StoredBlock};
 use std::{sync::Arc, thread, time::Instant};
 use tokio::sync::{mpsc, oneshot};
 
@@ -162,14 +162,34 @@ pub(crate) fn tell_pool(
     Ok(())
 }
 
-/// Prices for the block after the one with this header and first transaction.
-pub(crate) fn head_fees(
+/// Prices for the block after the store's unsafe head.
+///
+/// # Errors
+/// [`SequencerError`]: the head cannot be read, or is no block of this chain.
+pub fn fees_at_head(spec: &ChainSpec, store: &Store) -> Result<HeadFees, SequencerError> {
+    fees_after(spec, &store.head_block(|heads| heads.unsafe_)?)
+}
+
+pub(crate) fn fees_after(
+    spec: &ChainSpec,
+    block: &StoredBlock,
+) -> Result<HeadFees, SequencerError> {
+    let first = block.transactions.first().map(|raw| raw.as_ref());
+    head_fees(spec, &block.header, first)
+}
+
+/// Prices for the block after the one with this header and first transaction. Genesis says nothing of
+/// L1: block data cost nothing after it.
+fn head_fees(
     spec: &ChainSpec,
     header: &Header,
     first: Option<&[u8]>,
 ) -> Result<HeadFees, SequencerError> {
-    let l1 = l1_info_of(header.number, first)
-        .map_err(|error| SequencerError::Head(error.to_string()))?;
+    let l1 = if header.number == spec.genesis.number {
+        L1Info::default()
+    } else {
+        l1_info_of(header.number, first).map_err(SequencerError::head)?
+    };
     Ok(HeadFees {
         number: header.number,
         base_fee_next: base_fee_of_next(spec, header),

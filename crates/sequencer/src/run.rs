@@ -4,7 +4,7 @@ use crate::{
     DaBudget, Origin, OriginView, SequencerError, Skipped, SpaceLimits,
     build::{Built, Job, build},
     choose_origin, drift_exceeded,
-    pipeline::{Committed, Committer, Pipeline, Sealed, head_fees, tell_pool},
+    pipeline::{Committed, Committer, Pipeline, Sealed, fees_after, tell_pool},
     tip::{Pending, Tip},
 };
 use alloy_primitives::{B256, keccak256};
@@ -27,6 +27,9 @@ use tokio::{
 const DISK_RETRY: Duration = Duration::from_secs(2);
 /// Share of the slot in which a block is filled, in percent (`ROLLUP.md` section 6).
 const FILL_PERCENT: u32 = 80;
+/// Share of the slot that filling gets in any case, in percent: an L1 that takes most of the slot to
+/// answer must not keep transactions out for ever.
+const FILL_PERCENT_MIN: u32 = 20;
 /// Pause after an L1 that did not answer, or a decision to wait.
 const RETRY: Duration = Duration::from_millis(200);
 /// Self-check mismatches of one block before it is built with deposits only.
@@ -180,7 +183,7 @@ impl Sequencer {
             parent: self.tip.clone(),
             attributes,
             budget: DaBudget::at_backlog(*self.backlog.borrow()),
-            deadline: start + slot * FILL_PERCENT / 100,
+            deadline: fill_until(start, Instant::now(), slot),
             quarantine: self.quarantine.clone(),
         };
         let Some(state) = self.pending.state(&self.store, self.tip.hash)? else {
@@ -259,9 +262,10 @@ impl Sequencer {
                 Committed::Fatal(error) => return Err(error),
             }
         }
-        // The verifier may have replaced the chain while nothing of ours was under way.
+        // The verifier may have moved the chain while nothing of ours was under way, and so may a block
+        // of ours that was given up too early.
         if self.pending.is_empty() && self.store.heads().unsafe_.hash != self.tip.hash {
-            self.tip = Tip::durable(&self.spec, &self.store)?;
+            return self.restart(&[]);
         }
         Ok(())
     }
@@ -302,8 +306,8 @@ impl Sequencer {
     fn restart(&mut self, discarded: &[Arc<ExecutedBlock>]) -> Result<(), SequencerError> {
         self.waiting.clear();
         self.epoch = None;
-        self.tip = Tip::durable(&self.spec, &self.store)?;
-        let durable = self.tip.header.number;
+        let head = self.store.head_block(|heads| heads.unsafe_)?;
+        let durable = head.header.number;
         let back: Vec<_> = discarded
             .iter()
             .filter(|block| {
@@ -313,14 +317,8 @@ impl Sequencer {
             .flat_map(|block| block.transactions.iter())
             .filter_map(|raw| self.pool.get(&keccak256(raw)))
             .collect();
-        let head = self.store.block_and_receipts(durable)?;
-        if let Some((head, _)) = head
-            && durable > self.spec.genesis.number
-        {
-            let first = head.transactions.first().map(|raw| raw.as_ref());
-            let fees = head_fees(&self.spec, &head.header, first)?;
-            self.pool.reinject(back, fees)?;
-        }
+        self.pool.reinject(back, fees_after(&self.spec, &head)?)?;
+        self.tip = Tip::stored(&self.spec, head)?;
         Ok(())
     }
 
@@ -405,10 +403,31 @@ impl Sequencer {
     }
 }
 
+/// When a block is no longer filled whose slot began at `start` and whose attributes are there at `now`.
+fn fill_until(start: Instant, now: Instant, slot: Duration) -> Instant {
+    (start + slot * FILL_PERCENT / 100).max(now + slot * FILL_PERCENT_MIN / 100)
+}
+
 /// Time until a block of unix second `time` is due; `None` if it is.
 fn until(time: u64) -> Option<Duration> {
     let due = SystemTime::UNIX_EPOCH + Duration::from_secs(time);
     due.duration_since(SystemTime::now())
         .ok()
         .filter(|wait| !wait.is_zero())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Time that L1 takes to answer counts against the slot. Where it took four fifths of it, no block
+    /// ever held a transaction.
+    #[test]
+    fn a_slow_l1_leaves_time_to_fill_a_block() {
+        let (start, slot) = (Instant::now(), Duration::from_secs(1));
+        let at = |ms| start + Duration::from_millis(ms);
+        assert_eq!(fill_until(start, at(5), slot), at(800));
+        assert_eq!(fill_until(start, at(700), slot), at(900));
+        assert_eq!(fill_until(start, at(1_500), slot), at(1_700));
+    }
 }

@@ -6,7 +6,7 @@ use alloy_primitives::B256;
 use foggara_derive::{l2_ref, system_config_of};
 use foggara_primitives::{ChainSpec, L2Ref, SystemConfig};
 use foggara_stf::ExecutedBlock;
-use foggara_store::{Overlay, Store, StoreError};
+use foggara_store::{Overlay, Store, StoredBlock};
 use std::{collections::VecDeque, sync::Arc};
 
 /// The parent of the next block.
@@ -21,10 +21,11 @@ pub(crate) struct Tip {
 impl Tip {
     /// The durable head.
     pub(crate) fn durable(spec: &ChainSpec, store: &Store) -> Result<Self, SequencerError> {
-        let head = store.heads().unsafe_;
-        let block = store
-            .block(head.number)?
-            .ok_or(StoreError::UnknownBlock(head.number))?;
+        Self::stored(spec, store.head_block(|heads| heads.unsafe_)?)
+    }
+
+    /// A block of the store.
+    pub(crate) fn stored(spec: &ChainSpec, block: StoredBlock) -> Result<Self, SequencerError> {
         let first = block.transactions.first().map(|raw| raw.as_ref());
         Self::of(spec, block.header, block.hash, first)
     }
@@ -41,9 +42,8 @@ impl Tip {
         hash: B256,
         first: Option<&[u8]>,
     ) -> Result<Self, SequencerError> {
-        let fail = |error: foggara_derive::L2BlockError| SequencerError::Head(error.to_string());
-        let l2 = l2_ref(spec, &header, hash, first).map_err(fail)?;
-        let sys = system_config_of(spec, &header, first).map_err(fail)?;
+        let l2 = l2_ref(spec, &header, hash, first).map_err(SequencerError::head)?;
+        let sys = system_config_of(spec, &header, first).map_err(SequencerError::head)?;
         Ok(Self {
             header,
             hash,

@@ -198,6 +198,19 @@ impl Store {
         self.read(|tx| chain::block(tx, n))
     }
 
+    /// The block that `which` picks among the heads, all of one snapshot: between [`Self::heads`] and
+    /// [`Self::block`] the chain may be unwound.
+    ///
+    /// # Errors
+    /// [`StoreError::Empty`] before [`Store::init`]; else the read failed, or the block is not whole.
+    pub fn head_block(&self, which: fn(&Heads) -> L2Ref) -> Result<StoredBlock, StoreError> {
+        self.read(|tx| {
+            let heads = chain::heads(tx)?.ok_or(StoreError::Empty)?;
+            let number = which(&heads).number;
+            chain::block(tx, number)?.ok_or(StoreError::UnknownBlock(number))
+        })
+    }
+
     /// The canonical block with this hash.
     ///
     /// # Errors

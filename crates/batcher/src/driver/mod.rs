@@ -11,8 +11,7 @@ mod status;
 pub use status::{BatcherError, BatcherParts, BatcherStatus};
 
 use crate::{
-    BatchBlock, BatchEncoder, BatcherConfig, ChannelInfo, DaData, DaPolicy, L1Fees, Submission,
-    SubmissionId,
+    BatchEncoder, BatcherConfig, ChannelInfo, DaData, DaPolicy, L1Fees, Submission, SubmissionId,
 };
 use alloy_primitives::{B256, U256};
 use foggara_batch::ChannelId;
@@ -21,8 +20,8 @@ use foggara_l1::{
     kzg_settings_loaded, load_kzg_settings,
 };
 use foggara_primitives::{BlockId, ChainSpec, Heads, L1Ref};
-use foggara_store::{Commit, CommitError, Posted, Store, StoreError};
-use held::Held;
+use foggara_store::{Commit, CommitError, Posted, Store};
+use held::{Held, safe_block};
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
@@ -146,7 +145,9 @@ impl Driver {
     }
 
     async fn round_with(&mut self, encoder: &mut Held) -> Result<(), BatcherError> {
-        self.follow_store(encoder.get()?)?;
+        let (store, spec) = (self.store.clone(), Arc::clone(&self.spec));
+        let max = self.config.max_backlog;
+        encoder.follow(store, spec, max).await?;
         self.follow_l1(encoder.get()?).await?;
         self.settle(encoder.get()?).await?;
         encoder.work().await?;
@@ -168,38 +169,6 @@ impl Driver {
         self.l1_head = None;
         let (spec, config) = (Arc::clone(&self.spec), self.config.clone());
         Ok(Held(Some(BatchEncoder::new(spec, config, safe, ids))))
-    }
-
-    /// Brings the encoder's row of blocks in line with the store's chain.
-    fn follow_store(&mut self, encoder: &mut BatchEncoder) -> Result<(), BatcherError> {
-        let heads = self.store.heads();
-        let tip = encoder.tip();
-        let mut fits = self.store.block_hash(tip.number)? == Some(tip.hash);
-        if fits && let Err(error) = encoder.advance_safe(heads.safe.id()) {
-            tracing::info!(%error, "batch.reset");
-            fits = false;
-        }
-        if !fits {
-            encoder.reset(safe_block(&self.store, &self.spec)?);
-        }
-        let mut held = encoder.backlog_bytes();
-        for number in encoder.tip().number + 1..=heads.unsafe_.number {
-            if held >= self.config.max_backlog {
-                break;
-            }
-            let Some(block) = self.store.block(number)? else {
-                break;
-            };
-            let block =
-                BatchBlock::new(&self.spec, &block.header, block.hash, &block.transactions)?;
-            held += block.size();
-            if let Err(error) = encoder.add_block(block) {
-                // The chain changes as we read it: the next round sees the whole change.
-                tracing::debug!(%error, "batch.chain_changed");
-                break;
-            }
-        }
-        Ok(())
     }
 
     async fn follow_l1(&mut self, encoder: &mut BatchEncoder) -> Result<(), BatcherError> {
@@ -425,20 +394,6 @@ impl Driver {
         }
     }
 }
-/// The block the encoder continues after.
-fn safe_block(store: &Store, spec: &ChainSpec) -> Result<BatchBlock, BatcherError> {
-    let safe = store.heads().safe;
-    let block = store
-        .block(safe.number)?
-        .ok_or(StoreError::UnknownBlock(safe.number))?;
-    Ok(BatchBlock::new(
-        spec,
-        &block.header,
-        block.hash,
-        &block.transactions,
-    )?)
-}
-
 /// One record per block: its share of the channel's bytes and cost goes by the size of its
 /// transactions.
 fn posted(info: &ChannelInfo, parts: &[Landed]) -> Vec<(u64, Option<Posted>)> {

@@ -20,13 +20,17 @@ use foggara_sequencer::Sequencer;
 use foggara_store::{Options, Store};
 use foggara_verifier::{Hooks, NoHooks, VerifierConfig, VerifierStatus};
 use rand::Rng;
-use std::{net::SocketAddr, sync::Arc};
-use tokio::sync::watch;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{sync::watch, time::timeout};
 
 /// Folder of the store inside the data folder.
 pub(crate) const STORE_DIR: &str = "l2";
 /// Folder of the journal inside the data folder.
 pub(crate) const JOURNAL_DIR: &str = "journal";
+/// L1 blocks by which derivation may be behind when building begins (`RELIABILITY.md` section 11).
+const L1_BEHIND_MAX: u64 = 3;
+/// How long a launch waits for that; after it the node serves, and takes no transactions until then.
+const CATCH_UP_TIME: Duration = Duration::from_secs(1);
 /// Chain ids drawn for new development chains (`USERS.md` section 3.4).
 const DEV_CHAIN_IDS: std::ops::RangeInclusive<u64> = 0x464f_0000..=0x464f_ffff;
 
@@ -203,6 +207,10 @@ async fn start(
             running.stop_signal(),
         ),
     );
+    let caught_up = CaughtUp {
+        verifier: verifier.clone(),
+        stop: running.stop_signal(),
+    };
     let (backlog_in, backlog) = watch::channel(0);
     if let Some(pool) = pool {
         let sequencer = Sequencer::new(
@@ -214,7 +222,16 @@ async fn start(
             backlog.clone(),
         )
         .map_err(|error| LaunchError::Damaged(error.to_string()))?;
-        running.part("sequencer", sequencer.run(running.stop_signal()));
+        // Mostly that is a moment, and whoever launches a node wants to use it.
+        let ready = timeout(CATCH_UP_TIME, caught_up.clone().wait()).await;
+        if ready.is_err() {
+            pool.set_closed(Some("it is catching up with L1".to_owned()));
+        }
+        let (ready, stop) = (caught_up.clone(), running.stop_signal());
+        running.part("sequencer", async move {
+            ready.wait().await;
+            sequencer.run(stop).await
+        });
         running.part(
             "pool",
             pool_care::run(pool.clone(), store.clone(), running.stop_signal()),
@@ -237,7 +254,10 @@ async fn start(
             status,
         };
         let stop = stopped(running.stop_signal());
-        running.part("batcher", foggara_batcher::run(parts, stop));
+        running.part("batcher", async move {
+            caught_up.wait().await;
+            foggara_batcher::run(parts, stop).await
+        });
     }
     Ok(Context {
         spec: Arc::clone(&chain.spec),
@@ -256,6 +276,32 @@ async fn start(
         },
         accounts: Arc::new(if builder.dev { addresses() } else { Vec::new() }),
     })
+}
+
+/// Tells when derivation has seen what L1 holds of the chain. Who builds before, on a folder that is
+/// empty or was restored, gives out receipts that L1 takes back; who posts before, posts twice.
+#[derive(Debug, Clone)]
+struct CaughtUp {
+    verifier: watch::Receiver<VerifierStatus>,
+    stop: watch::Receiver<bool>,
+}
+
+impl CaughtUp {
+    /// Completes then, or when the node stops.
+    async fn wait(mut self) {
+        let is_near = |status: &VerifierStatus| {
+            let behind = status
+                .head_l1
+                .number
+                .saturating_sub(status.current_l1.number);
+            status.head_l1.hash != B256::ZERO && (status.synced || behind <= L1_BEHIND_MAX)
+        };
+        tokio::select! {
+            // An error means that the verifier has ended, and the node with it.
+            _ = self.verifier.wait_for(is_near) => {}
+            () = stopped(self.stop) => {}
+        }
+    }
 }
 
 /// Passes on how much the batcher has before it; ends with the batcher.

@@ -15,6 +15,9 @@ pub struct Limits {
     pub calls_waiting: usize,
     /// How long a call waits for its turn before the node says that it is busy.
     pub wait_time: Duration,
+    /// Reads of the store at once. The next ones wait for their turn, so that the node's own work never
+    /// stands behind them in the queue for threads.
+    pub reads_at_once: usize,
     /// Proofs made at once.
     pub proofs_at_once: usize,
     /// Slots of one proof.
@@ -50,6 +53,7 @@ impl Default for Limits {
             calls_at_once: cores.saturating_mul(2),
             calls_waiting: 256,
             wait_time: Duration::from_secs(1),
+            reads_at_once: 64,
             proofs_at_once: 25,
             proof_keys: 1_024,
             log_blocks: 100_000,

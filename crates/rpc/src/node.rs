@@ -28,6 +28,7 @@ pub(crate) struct Node {
     pub(crate) filters: Filters,
     pub(crate) calls: Workers,
     pub(crate) proofs: Workers,
+    reads: Arc<Semaphore>,
     /// When the heads moved.
     pub(crate) moved: Moved,
     /// Talks to the sequencer of a replica.
@@ -39,6 +40,7 @@ impl Node {
         Self {
             calls: Workers::new(limits.calls_at_once, &limits),
             proofs: Workers::new(limits.proofs_at_once, &limits),
+            reads: Arc::new(Semaphore::new(limits.reads_at_once)),
             filters: Filters::default(),
             moved: Moved::watch(&context.store),
             http: reqwest::Client::new(),
@@ -49,6 +51,19 @@ impl Node {
 
     pub(crate) fn chain_id(&self) -> u64 {
         self.context.spec.rollup.l2_chain_id
+    }
+
+    /// Reads the store on a thread of its own, when it is its turn.
+    pub(crate) async fn read<T: Send + 'static>(
+        self: Arc<Self>,
+        job: impl FnOnce(&Self) -> Answer<T> + Send + 'static,
+    ) -> Answer<T> {
+        let turn = Arc::clone(&self.reads).acquire_owned().await;
+        blocking(move || {
+            let _turn = turn;
+            job(&self)
+        })
+        .await
     }
 
     /// A flag that fires when the time of a call is over.
@@ -139,7 +154,8 @@ impl Registry {
     ) -> Registered {
         self.0
             .register_async_method(name, move |params, node, _| async move {
-                blocking(move || f(&node, &mut Args::new(&params)?).and_then(written)).await
+                node.read(move |node| f(node, &mut Args::new(&params)?).and_then(written))
+                    .await
             })?;
         Ok(())
     }

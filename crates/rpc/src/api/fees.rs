@@ -37,7 +37,7 @@ pub(super) fn register(r: &mut Registry) -> Result<(), RegisterMethodError> {
     r.instant("eth_blobBaseFee", |_, args| {
         args.end().map(|()| U64::from(1))
     })?;
-    r.read("eth_feeHistory", history)
+    r.execute("eth_feeHistory", history)
 }
 
 /// The tip that does while blocks have room, in wei per gas.
@@ -130,7 +130,14 @@ fn history(node: &Node, args: &mut Args<'_>) -> Answer<FeeHistory> {
     }
     let mut rewards = Vec::new();
     let mut last = None;
+    let deadline = node.deadline();
     for number in oldest..=newest {
+        if deadline.cancelled() {
+            let (done, time) = (number - oldest, limits.call_time.as_secs());
+            return Err(limit(format!(
+                "fee history took longer than {time} s: ask for {done} blocks or fewer"
+            )));
+        }
         let header = if percentiles.is_empty() {
             node.header(number)?.header
         } else {

@@ -72,8 +72,8 @@ async fn follow(node: &Arc<Node>, wanted: Wanted, mut out: Out) {
             }
             Wanted::TxStatus(hash) => {
                 let (reader, hash) = (Arc::clone(node), *hash);
-                let status = move || tx_status(&reader.context, hash).map_err(of_store);
-                let Ok(Ok(status)) = tokio::task::spawn_blocking(status).await else {
+                let status = move |node: &Node| tx_status(&node.context, hash).map_err(of_store);
+                let Ok(status) = reader.read(status).await else {
                     return;
                 };
                 if told.as_ref() != Some(&status) {

@@ -2,7 +2,7 @@
 
 use super::transactions::receipt;
 use crate::{
-    error::{Answer, code, error, error_with, internal, of_pool, of_source, server},
+    error::{Answer, code, error, error_with, of_pool, of_source, server},
     node::{Node, Registry},
     params::{Args, Data, Quantity},
     reader::RpcReceipt,
@@ -95,10 +95,11 @@ async fn forward(node: &Node, url: url::Url, raw: Bytes) -> Answer<B256> {
         .json()
         .await
         .map_err(|why| unreachable(&why.without_url()))?;
-    if let Ok(why) = serde_json::from_value::<ErrorObjectOwned>(answer["error"].take()) {
+    let mut part = |name| answer.get_mut(name).map_or(Value::Null, Value::take);
+    if let Ok(why) = serde_json::from_value::<ErrorObjectOwned>(part("error")) {
         return Err(why);
     }
-    serde_json::from_value(answer["result"].take()).map_err(|why| unreachable(&why))
+    serde_json::from_value(part("result")).map_err(|why| unreachable(&why))
 }
 
 /// A transaction that waits behind others is in the pool; nobody should wait for it to be included.
@@ -139,12 +140,8 @@ async fn send_sync(node: Arc<Node>, raw: Bytes, timeout: Option<Timeout>) -> Ans
     let included = async {
         loop {
             let reader = Arc::clone(&node);
-            let found = tokio::task::spawn_blocking(move || receipt(&reader, hash));
-            match found.await {
-                Ok(Ok(Some(receipt))) => return Ok(receipt),
-                Ok(Ok(None)) => {}
-                Ok(Err(why)) => return Err(why),
-                Err(why) => return Err(internal("thread", &why)),
+            if let Some(receipt) = reader.read(move |node| receipt(node, hash)).await? {
+                return Ok(receipt);
             }
             loop {
                 match events.recv().await {

@@ -73,7 +73,12 @@ impl Node {
         let Some(number) = self.find(block)? else {
             return Ok(None);
         };
-        self.store().block_and_receipts(number).map_err(of_store)
+        let found = self.store().block_and_receipts(number).map_err(of_store)?;
+        // An unwind may have put another block there between the two reads.
+        Ok(found.filter(|(found, _)| match block {
+            BlockParam::Hash(hash) => found.hash == hash,
+            BlockParam::Tag(_) => true,
+        }))
     }
 
     /// The state after the block that a parameter names.
@@ -81,6 +86,15 @@ impl Node {
         match block {
             BlockParam::Tag(BlockTag::Latest | BlockTag::Pending) => {
                 self.store().latest_view().map_err(of_store)
+            }
+            BlockParam::Hash(hash) => {
+                let state = self.store().view_at(self.expect(block)?);
+                let state = state.map_err(of_store)?;
+                if state.header().hash == hash {
+                    Ok(state)
+                } else {
+                    Err(unknown_block(hash))
+                }
             }
             other => self.store().view_at(self.expect(other)?).map_err(of_store),
         }

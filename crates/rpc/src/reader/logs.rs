@@ -69,7 +69,8 @@ pub(crate) fn query(node: &Node, range: LogRange, wanted: &LogMatch) -> Answer<V
     match range {
         LogRange::Hash(hash) => {
             let number = node.store().block_number(hash).map_err(of_store)?;
-            one_block(node, wanted, number.ok_or_else(|| unknown_block(hash))?)
+            let number = number.ok_or_else(|| unknown_block(hash))?;
+            one_block(node, wanted, number, Some(hash))
         }
         LogRange::Blocks(from, to) => {
             let (from, to) = bounds(node, from, to)?;
@@ -103,10 +104,12 @@ fn bounds(node: &Node, from: Option<BlockTag>, to: Option<BlockTag>) -> Answer<(
     Ok((first, last))
 }
 
-fn one_block(node: &Node, wanted: &LogMatch, number: u64) -> Answer<Vec<Log>> {
+/// The wanted logs of block `number`, if it still is the one with this hash.
+fn one_block(node: &Node, wanted: &LogMatch, number: u64, hash: Option<B256>) -> Answer<Vec<Log>> {
     let found = node.store().block_and_receipts(number).map_err(of_store)?;
     // An unwind may have come between.
-    let Some((block, receipts)) = found else {
+    let Some((block, receipts)) = found.filter(|(block, _)| hash.is_none_or(|h| h == block.hash))
+    else {
         return Ok(Vec::new());
     };
     let place = (block.hash, number, block.header.timestamp);
@@ -118,13 +121,14 @@ fn in_range(node: &Node, wanted: &LogMatch, from: u64, to: u64) -> Answer<Vec<Lo
     let end = to.min(from.saturating_add(limits.log_blocks.saturating_sub(1)));
     let deadline = node.deadline();
     let mut candidates = Vec::new();
-    let mut late = false;
+    let mut seen = from;
     let visit = |stored: foggara_store::StoredHeader| {
+        seen = stored.header.number;
         if wanted.bloom(&stored.header.logs_bloom) {
             candidates.push(stored.header.number);
         }
-        late = deadline.cancelled();
-        if late {
+        // One block is looked at however long it takes: there is no smaller range.
+        if seen > from && deadline.cancelled() {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
@@ -133,19 +137,25 @@ fn in_range(node: &Node, wanted: &LogMatch, from: u64, to: u64) -> Answer<Vec<Lo
     node.store()
         .walk_headers(from, end, visit)
         .map_err(of_store)?;
+    let too_slow = |number: u64| {
+        let middle = from + (number - from) / 2;
+        let message = format!("query took longer than {} s.", limits.call_time.as_secs());
+        too_much(message, from, middle, limits.call_time.as_secs())
+    };
+    if seen < end && deadline.cancelled() {
+        return Err(too_slow(seen));
+    }
     let mut out = Vec::new();
     for number in candidates {
-        let logs = one_block(node, wanted, number)?;
+        let logs = one_block(node, wanted, number, None)?;
         // What one block holds is answered whole: there is no smaller range.
         if number > from && out.len() + logs.len() > limits.logs {
             let message = format!("query returned more than {} results.", limits.logs);
             return Err(too_much(message, from, number - 1, limits.logs as u64));
         }
         out.extend(logs);
-        if late || deadline.cancelled() {
-            let middle = from + (number.max(from) - from) / 2;
-            let message = format!("query took longer than {} s.", limits.call_time.as_secs());
-            return Err(too_much(message, from, middle, limits.call_time.as_secs()));
+        if number > from && number < end && deadline.cancelled() {
+            return Err(too_slow(number));
         }
     }
     if end < to {

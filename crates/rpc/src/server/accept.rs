@@ -4,6 +4,7 @@ use super::{
     ServerConfig,
     dispatch::Dispatch,
     http::{Shared, router},
+    patience::Patient,
     ws::{Connections, Seat},
 };
 use axum::{Router, body::Body, http::StatusCode, response::IntoResponse};
@@ -184,7 +185,10 @@ async fn connection(
     http.timer(TokioTimer::new())
         .header_read_timeout(config.idle_time);
     let serving = http
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(
+            TokioIo::new(Patient::new(stream, config.stall_time)),
+            service,
+        )
         .with_upgrades();
     let mut serving = pin!(serving);
     let mut first = pin!(async {

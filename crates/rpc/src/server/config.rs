@@ -17,6 +17,8 @@ pub struct ServerConfig {
     pub request_bytes: usize,
     /// Bytes of one answer, or of a batch of them.
     pub answer_bytes: usize,
+    /// Bytes of answers that wait, over all connections, for those who asked; never less than one answer.
+    pub held_bytes: usize,
     /// Entries of one batch.
     pub batch: usize,
     /// Time for one batch.
@@ -31,6 +33,8 @@ pub struct ServerConfig {
     pub ping: Duration,
     /// Time for the first header of a connection.
     pub first_header_time: Duration,
+    /// Time for the body of a request, and for the other side to take the next bytes of an answer.
+    pub stall_time: Duration,
     /// Time between two requests of a connection.
     pub idle_time: Duration,
 }
@@ -44,6 +48,7 @@ impl Default for ServerConfig {
             connections: 500,
             request_bytes: 10 * 1024 * 1024,
             answer_bytes: 25_000_000,
+            held_bytes: 256_000_000,
             batch: 1_000,
             batch_time: Duration::from_secs(10),
             subscriptions: 1_024,
@@ -51,6 +56,7 @@ impl Default for ServerConfig {
             calls: 64,
             ping: Duration::from_secs(30),
             first_header_time: Duration::from_secs(10),
+            stall_time: Duration::from_secs(20),
             idle_time: Duration::from_secs(60),
         }
     }

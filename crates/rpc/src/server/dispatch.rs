@@ -4,8 +4,9 @@ use super::{
     ServerConfig,
     envelope::{Call, Incoming, Refusal, failed, parse, split},
     hangup::Hangup,
+    patience::{Budget, Share},
 };
-use crate::error::{code, error, limit};
+use crate::error::{busy, code, error, limit};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream};
 use jsonrpsee::{
     ConnectionId, MethodCallback, Methods,
@@ -46,6 +47,7 @@ pub(super) struct Socket {
 pub(super) struct Dispatch {
     methods: Methods,
     config: Arc<ServerConfig>,
+    budget: Budget,
 }
 
 /// An answer: none for notifications and for what a subscription has already answered.
@@ -54,18 +56,22 @@ pub(super) struct Reply {
     pub(super) body: Option<String>,
     /// Whether the node was too busy for the whole request.
     pub(super) busy: bool,
+    /// The call that it answers; none of a batch.
+    id: Id<'static>,
 }
 
 impl Reply {
     const NONE: Self = Self {
         body: None,
         busy: false,
+        id: Id::Null,
     };
 
     fn of(body: String) -> Self {
         Self {
             body: Some(body),
             busy: false,
+            id: Id::Null,
         }
     }
 
@@ -75,8 +81,33 @@ impl Reply {
 }
 
 impl Dispatch {
-    pub(super) const fn new(methods: Methods, config: Arc<ServerConfig>) -> Self {
-        Self { methods, config }
+    pub(super) fn new(methods: Methods, config: Arc<ServerConfig>) -> Self {
+        let budget = Budget::new(config.held_bytes.max(config.answer_bytes));
+        Self {
+            methods,
+            config,
+            budget,
+        }
+    }
+
+    /// The body of an answer with its share in what may wait for readers, or an answer that says so.
+    pub(super) fn hold(&self, reply: Reply) -> (Reply, Option<Share>) {
+        let Some(body) = &reply.body else {
+            return (reply, None);
+        };
+        if let Some(share) = self.budget.share(body.len()) {
+            return (reply, Some(share));
+        }
+        let refused = Reply {
+            body: Some(failed(&reply.id, &busy())),
+            busy: true,
+            id: Id::Null,
+        };
+        let share = refused
+            .body
+            .as_ref()
+            .and_then(|body| self.budget.share(body.len()));
+        (refused, share)
     }
 
     /// Answers a message; `socket` is `None` over HTTP.
@@ -210,6 +241,7 @@ impl Dispatch {
         Reply {
             body: Some(body),
             busy: answer.as_error_code() == Some(code::BUSY),
+            id,
         }
     }
 

@@ -5,6 +5,7 @@ use super::{
     dispatch::{Dispatch, Reply},
     guard::guard,
     page,
+    patience::Held,
     ws::{self, Connections},
 };
 use axum::{
@@ -21,6 +22,7 @@ use axum::{
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use std::sync::Arc;
+use tokio::time::timeout;
 use tower_http::compression::{CompressionLayer, predicate::SizeAbove};
 
 /// Smallest body that is worth packing.
@@ -62,19 +64,23 @@ async fn call(State(shared): State<Shared>, request: Request) -> Response {
     if announced.is_some_and(|length: u64| length > max as u64) {
         return too_large(&shared.dispatch);
     }
-    let body: Bytes = match Limited::new(request.into_body(), max).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(why) if why.is::<LengthLimitError>() => return too_large(&shared.dispatch),
-        Err(_) => return StatusCode::BAD_REQUEST.into_response(),
+    let reading = Limited::new(request.into_body(), max).collect();
+    let body: Bytes = match timeout(shared.config.stall_time, reading).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(why)) if why.is::<LengthLimitError>() => return too_large(&shared.dispatch),
+        Ok(Err(_)) => return StatusCode::BAD_REQUEST.into_response(),
+        Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
     };
-    answer(shared.dispatch.message(&body, None).await)
+    let reply = shared.dispatch.message(&body, None).await;
+    answer(&shared.dispatch, reply)
 }
 
-fn answer(reply: Reply) -> Response {
-    let Some(body) = reply.body else {
+fn answer(dispatch: &Dispatch, reply: Reply) -> Response {
+    let (reply, share) = dispatch.hold(reply);
+    let (Some(body), Some(share)) = (reply.body, share) else {
         return StatusCode::NO_CONTENT.into_response();
     };
-    let mut response = json(StatusCode::OK, body);
+    let mut response = of_json(StatusCode::OK, Body::new(Held::new(body.into(), share)));
     if reply.busy {
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         response
@@ -86,7 +92,11 @@ fn answer(reply: Reply) -> Response {
 
 /// A JSON body with a status.
 pub(super) fn json(status: StatusCode, body: String) -> Response {
-    let mut response = Response::new(Body::from(body));
+    of_json(status, Body::from(body))
+}
+
+fn of_json(status: StatusCode, body: Body) -> Response {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     response
         .headers_mut()

@@ -17,6 +17,7 @@ mod guard;
 mod hangup;
 mod http;
 mod page;
+mod patience;
 mod ws;
 
 pub use accept::{ServeError, ServerHandle, serve};

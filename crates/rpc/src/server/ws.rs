@@ -6,6 +6,7 @@ use super::{
     hangup::Hangup,
     http::Shared,
     page,
+    patience::Share,
 };
 use axum::{
     extract::{
@@ -88,6 +89,7 @@ pub(super) async fn upgrade(State(shared): State<Shared>, request: Request) -> R
 async fn serve(shared: Shared, socket: WebSocket) {
     let config = &shared.config;
     let (send, messages) = mpsc::channel(config.unread);
+    let (answer, answers) = mpsc::channel(config.calls);
     let hangup = Hangup::new();
     let missed = Arc::new(AtomicU32::new(0));
     let socket_side = Socket {
@@ -106,17 +108,26 @@ async fn serve(shared: Shared, socket: WebSocket) {
         let _ = stop.wait_for(|stop| *stop).await;
     };
     tokio::select! {
-        () = write(writer, messages, config, &missed) => {}
-        () = read(reader, &shared.dispatch, socket_side, config, &missed) => {}
+        () = write(writer, messages, answers, config, &missed) => {}
+        () = read(reader, &shared.dispatch, socket_side, answer, config, &missed) => {}
         () = hangup.hung_up() => {}
         () = end => {}
     }
+}
+
+/// An answer with its turn among the calls of the connection, which ends when it is sent.
+#[derive(Debug)]
+struct Answer {
+    body: String,
+    _turn: OwnedSemaphorePermit,
+    _share: Option<Share>,
 }
 
 /// Sends what waits, and pings; ends when the other side no longer listens.
 async fn write(
     mut writer: SplitSink<WebSocket, Message>,
     mut messages: mpsc::Receiver<Box<RawValue>>,
+    mut answers: mpsc::Receiver<Answer>,
     config: &ServerConfig,
     missed: &AtomicU32,
 ) {
@@ -124,9 +135,21 @@ async fn write(
     pings.tick().await;
     let patience = config.ping.saturating_mul(MISSED_MAX);
     loop {
+        // Kept until the answer is sent.
+        let mut sending = None;
         let message = tokio::select! {
+            // What a subscription told before it was ended comes before the answer to that.
+            biased;
             message = messages.recv() => match message {
                 Some(json) => Message::text(String::from(Box::<str>::from(json))),
+                None => return,
+            },
+            answer = answers.recv() => match answer {
+                Some(mut answer) => {
+                    let text = std::mem::take(&mut answer.body);
+                    sending = Some(answer);
+                    Message::text(text)
+                }
                 None => return,
             },
             _ = pings.tick() => {
@@ -137,7 +160,7 @@ async fn write(
             }
         };
         match tokio::time::timeout(patience, writer.send(message)).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => drop(sending),
             _ => return,
         }
     }
@@ -148,6 +171,7 @@ async fn read(
     mut reader: SplitStream<WebSocket>,
     dispatch: &Arc<Dispatch>,
     socket: Socket,
+    answers: mpsc::Sender<Answer>,
     config: &ServerConfig,
     missed: &AtomicU32,
 ) {
@@ -165,17 +189,23 @@ async fn read(
             return;
         };
         missed.store(0, Ordering::Relaxed);
-        let (dispatch, socket) = (Arc::clone(dispatch), socket.clone());
+        let (dispatch, socket, answers) = (Arc::clone(dispatch), socket.clone(), answers.clone());
         tokio::spawn(async move {
-            let _turn = turn;
             let reply = tokio::select! {
                 reply = dispatch.message(&body, Some(&socket)) => reply,
                 // Nobody waits for the answer any more.
                 () = socket.sink.closed() => return,
             };
-            if let Some(json) = reply.body.and_then(|body| RawValue::from_string(body).ok()) {
+            let (reply, share) = dispatch.hold(reply);
+            if let Some(body) = reply.body {
+                let (_turn, _share) = (turn, share);
+                let answer = Answer {
+                    body,
+                    _turn,
+                    _share,
+                };
                 // The connection may be gone.
-                let _ = socket.sink.send(json).await;
+                let _ = answers.send(answer).await;
             }
         });
     }

@@ -78,6 +78,16 @@ impl Node {
         Self::with(Setup::default()).await
     }
 
+    /// A node whose server differs.
+    pub(crate) async fn served(server: ServerConfig) -> Self {
+        let server = Some(server);
+        Self::with(Setup {
+            server,
+            ..Setup::default()
+        })
+        .await
+    }
+
     pub(crate) async fn with(setup: Setup) -> Self {
         let alloc = world::alloc()
             .into_iter()

@@ -235,11 +235,7 @@ async fn a_reader_that_falls_behind_is_cut() {
         unread: 4,
         ..ServerConfig::default()
     };
-    let node = Node::with(Setup {
-        server: Some(server),
-        ..Setup::default()
-    })
-    .await;
+    let node = Node::served(server).await;
     let mut ws = connect(&node, "/").await;
     for _ in 0..64 {
         subscribe(&mut ws, json!(["logs", {}])).await;
@@ -272,11 +268,7 @@ async fn subscriptions_of_a_connection_are_bounded() {
         subscriptions: 2,
         ..ServerConfig::default()
     };
-    let node = Node::with(Setup {
-        server: Some(server),
-        ..Setup::default()
-    })
-    .await;
+    let node = Node::served(server).await;
     let mut ws = connect(&node, "/").await;
     let first = subscribe(&mut ws, json!(["newHeads"])).await;
     subscribe(&mut ws, json!(["newHeads"])).await;

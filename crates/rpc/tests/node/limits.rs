@@ -95,6 +95,36 @@ async fn a_suggested_range_is_smaller_and_succeeds() {
     }
 }
 
+/// A query whose time is over says so. Where no block looked at so far could hold a wanted log, the answer
+/// was an empty list, as if the rest held none either.
+#[tokio::test]
+async fn a_query_that_runs_out_of_time_is_no_empty_answer() {
+    let node = chain(Limits {
+        call_time: std::time::Duration::ZERO,
+        ..Limits::default()
+    })
+    .await;
+    let nobody = json!("0x00000000000000000000000000000000000000ee");
+    let ask = async |from: u64, to: u64, address: &Value| {
+        let range = json!({
+            "fromBlock": format!("{from:#x}"), "toBlock": format!("{to:#x}"), "address": address
+        });
+        node.ask("eth_getLogs", json!([range])).await
+    };
+    let mut to = 10;
+    while to > 1 {
+        let answer = ask(1, to, &nobody).await;
+        let error = &answer["error"];
+        assert_eq!(error["code"], -32_005, "{answer}");
+        let suggested = number(&error["data"]["to"]);
+        assert!(suggested < to, "{error}");
+        to = suggested;
+    }
+    // One block is answered in any case.
+    assert_eq!(ask(1, 1, &nobody).await["result"], json!([]));
+    assert_eq!(logs(&node, 3, 3).await.unwrap(), 3);
+}
+
 #[tokio::test]
 async fn messages_begin_as_clients_expect() {
     let node = chain(Limits {

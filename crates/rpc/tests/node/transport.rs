@@ -81,11 +81,7 @@ async fn statuses_are_those_of_the_table() {
         cors: vec!["*".into()],
         ..ServerConfig::default()
     };
-    let node = Node::with(Setup {
-        server: Some(server),
-        ..Setup::default()
-    })
-    .await;
+    let node = Node::served(server).await;
     let (head, body) = raw(&node, &request("POST", "/", JSON, CHAIN_ID)).await;
     assert!(
         head.starts_with("http/1.1 200") && body == r#"{"jsonrpc":"2.0","id":1,"result":"0x385"}"#
@@ -166,11 +162,7 @@ async fn only_known_hosts_are_answered_on_loopback() {
         hosts: vec!["node.example".into()],
         ..ServerConfig::default()
     };
-    let node = Node::with(Setup {
-        server: Some(server),
-        ..Setup::default()
-    })
-    .await;
+    let node = Node::served(server).await;
     for host in [
         "localhost",
         "127.0.0.1:1",
@@ -201,11 +193,7 @@ async fn origins_are_those_of_the_list() {
         cors: vec!["https://app.example".into()],
         ..ServerConfig::default()
     };
-    let node = Node::with(Setup {
-        server: Some(server),
-        ..Setup::default()
-    })
-    .await;
+    let node = Node::served(server).await;
     let preflight = |origin: &str| {
         let headers = format!(
             "{HOST}origin: {origin}\r\naccess-control-request-method: POST\r\n\
@@ -417,11 +405,7 @@ async fn a_slow_batch_is_answered_with_what_is_done() {
         batch_time: Duration::from_millis(50),
         ..ServerConfig::default()
     };
-    let node = Node::with(Setup {
-        server: Some(server),
-        ..Setup::default()
-    })
-    .await;
+    let node = Node::served(server).await;
     let raw = crate::world::Key::new(1)
         .tx(0, Default::default(), 0, 100_000, vec![0].into())
         .raw;
@@ -440,11 +424,7 @@ async fn answers_are_bounded() {
         answer_bytes: 4_000,
         ..ServerConfig::default()
     };
-    let node = Node::with(Setup {
-        server: Some(server),
-        ..Setup::default()
-    })
-    .await;
+    let node = Node::served(server).await;
     for _ in 0..3 {
         let key = crate::world::Key::new(1);
         let nonce = node.store.heads().unsafe_.number;
@@ -477,17 +457,53 @@ async fn answers_are_bounded() {
     assert_eq!(answers[3]["id"], 4);
 }
 
+/// Whoever asks for much and takes nothing held the answer in memory for ever, one on every connection
+/// over HTTP and a thousand on one over WebSocket.
+#[tokio::test]
+async fn answers_that_nobody_takes_are_bounded_in_bytes_and_time() {
+    let server = ServerConfig {
+        held_bytes: 12_000_000,
+        answer_bytes: 12_000_000,
+        stall_time: Duration::from_millis(1_500),
+        ..ServerConfig::default()
+    };
+    let node = Node::served(server).await;
+    for nonce in 0..5 {
+        let (to, data) = (crate::world::LOGGER, vec![1; 100_000]);
+        let to = alloy_primitives::TxKind::Call(to);
+        node.mine(&[crate::world::Key::new(1).tx(nonce, to, 0, 6_000_000, data.into())]);
+    }
+    // Ten times a megabyte.
+    let entry = json!({
+        "jsonrpc": "2.0", "id": 1, "method": "eth_getLogs", "params": [{ "fromBlock": "0x0" }]
+    });
+    let body = json!(vec![entry; 10]).to_string();
+    let mut idle = TcpStream::connect(node.server.addr()).await.unwrap();
+    let ask = request("POST", "/", JSON, &body);
+    idle.write_all(ask.as_bytes()).await.unwrap();
+    let mut head = [0u8; 12];
+    idle.read_exact(&mut head).await.unwrap();
+    assert_eq!(&head, b"HTTP/1.1 200");
+
+    let (status, answer) = node.post(body.clone()).await;
+    assert_eq!(status, 503, "{}", &answer[..100.min(answer.len())]);
+    assert_eq!(code(&answer), -32_009);
+    // Small answers go on.
+    assert_eq!(node.result("eth_chainId", json!([])).await, "0x385");
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert_eq!(node.post(body).await.0, 200);
+    let mut rest = Vec::new();
+    let _ = idle.read_to_end(&mut rest).await;
+    assert!(rest.len() < 10_000_000, "{} bytes were kept", rest.len());
+}
+
 #[tokio::test]
 async fn a_socket_survives_what_is_malformed() {
     let server = ServerConfig {
         request_bytes: 1_000,
         ..ServerConfig::default()
     };
-    let node = Node::with(Setup {
-        server: Some(server),
-        ..Setup::default()
-    })
-    .await;
+    let node = Node::served(server).await;
     let mut ws = connect(&node, "/").await;
     for (text, code) in [
         ("", -32_700),
@@ -520,11 +536,7 @@ async fn silent_sockets_are_closed_and_living_ones_are_not() {
         ping: Duration::from_millis(100),
         ..ServerConfig::default()
     };
-    let node = Node::with(Setup {
-        server: Some(server),
-        ..Setup::default()
-    })
-    .await;
+    let node = Node::served(server).await;
     let mut living = connect(&node, "/").await;
     // A handshake by hand, and then nothing: no answer to any ping.
     let mut silent = TcpStream::connect(node.server.addr()).await.unwrap();
@@ -550,11 +562,7 @@ async fn connections_are_bounded() {
         connections: 2,
         ..ServerConfig::default()
     };
-    let node = Node::with(Setup {
-        server: Some(server),
-        ..Setup::default()
-    })
-    .await;
+    let node = Node::served(server).await;
     let first = connect(&node, "/").await;
     let _second = connect(&node, "/").await;
     let (head, _) = raw(&node, &request("POST", "/", JSON, CHAIN_ID)).await;
@@ -580,11 +588,7 @@ async fn a_connection_that_says_nothing_is_closed() {
         first_header_time: Duration::from_millis(100),
         ..ServerConfig::default()
     };
-    let node = Node::with(Setup {
-        server: Some(server),
-        ..Setup::default()
-    })
-    .await;
+    let node = Node::served(server).await;
     let mut stream = TcpStream::connect(node.server.addr()).await.unwrap();
     stream
         .write_all(b"POST / HTTP/1.1\r\nhost: local")

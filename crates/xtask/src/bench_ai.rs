@@ -54,12 +54,12 @@ pub(crate) fn run(what: &BenchAi) -> Result<()> {
             "-p",
             "foggara-precompiles",
             "--example",
-            "kernels",
+            "peers",
         ])
         .run()?;
     Step::new("bench ai", &python)
         .arg(root().join("tools/bench-ai/bench.py"))
-        .arg(root().join("target/release/examples/kernels"))
+        .arg(root().join("target/release/examples/peers"))
         .args(["--only", &what.only, "--rounds", &what.rounds.to_string()])
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .run()

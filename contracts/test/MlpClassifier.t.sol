@@ -62,11 +62,29 @@ contract MlpClassifierTest is Test {
         perChannel.predict(new bytes(783));
     }
 
+    function test_other_shapes_and_unsigned_values() public {
+        uint32[3][4] memory shapes =
+            [[uint32(5), 200, 3], [uint32(40), 17, 70], [uint32(1), 17, 1], [uint32(100), 63, 33]];
+        for (uint256 i = 0; i < 4; ++i) {
+            model = MlpFixture.random(shapes[i][0], shapes[i][1], shapes[i][2]);
+            if (i % 2 == 1) {
+                (model.shape.kind, model.shape.zx, model.shape.zh) = (1, 200, 10);
+                (model.shape.loHidden, model.shape.hiHidden) = (10, 255);
+            }
+            MlpClassifier classifier = MlpFixture.deploy(model);
+            bytes memory x = Random.data(shapes[i][0], "x");
+            assertEq(classifier.logits(x), layers(model.scales1, model.scales2, x));
+            assertEq(MlpFixture.store(model).logits(x), layers(model.scales1, model.scales2, x));
+            assertTrue(classifier.predict(x) < shapes[i][2], "class");
+        }
+    }
+
     /// @dev Both layers whole, inline.
     function layers(bytes memory scales1, bytes memory scales2, bytes memory x) internal view returns (bytes memory) {
         MlpShape memory s = model.shape;
+        (int32 lo, int32 hi) = s.kind == 0 ? (int32(-128), int32(127)) : (int32(0), int32(255));
         bytes memory h = Tensor.linear(
-            LinearParams(0, s.kind, 1, 1, 784, 32, s.zx, s.zw1, s.zh, s.loHidden, s.hiHidden),
+            LinearParams(0, s.kind, 1, 1, s.inputs, s.hidden, s.zx, s.zw1, s.zh, s.loHidden, s.hiHidden),
             Tensor.inlined(x),
             Tensor.inlined(model.w1),
             Tensor.inlined(model.bias1),
@@ -74,7 +92,7 @@ contract MlpClassifierTest is Test {
             ""
         );
         return Tensor.linear(
-            LinearParams(0, s.kind, 1, 1, 32, 10, s.zh, s.zw2, s.zy, -128, 127),
+            LinearParams(0, s.kind, 1, 1, s.hidden, s.classes, s.zh, s.zw2, s.zy, lo, hi),
             Tensor.inlined(h),
             Tensor.inlined(model.w2),
             Tensor.inlined(model.bias2),

@@ -187,13 +187,14 @@ contract MlpClassifier is Mlp {
     function _logits(bytes calldata x) internal view override returns (bytes memory y) {
         uint256 call_ = _firstLayer(x.length);
         uint256 hidden;
+        uint256 count = _hidden;
         assembly ("memory-safe") {
             // The input, an inline operand: a zero byte and the elements. The hidden values come behind it, already
             // with a zero byte of their own.
             calldatacopy(add(call_, 0x321), x.offset, x.length)
             hidden := add(call_, add(0x321, x.length))
             mstore8(hidden, 0)
-            mstore(0x40, add(hidden, 0x40))
+            mstore(0x40, and(add(add(hidden, count), 0x40), not(31)))
         }
         uint256 size = 0x305 + x.length;
         _place(call_, _rows, _w1a, _bias1a, _scales1a);
@@ -203,8 +204,7 @@ contract MlpClassifier is Mlp {
 
         _secondLayer(call_);
         _place(call_, _classes, _w2, _bias2, _scales2);
-        (uint32 count, uint32 classes) = (_hidden, _classes);
-        y = new bytes(classes);
+        y = new bytes(_classes);
         assembly ("memory-safe") {
             mcopy(add(call_, 0x320), hidden, add(count, 1))
             count := add(count, 0x305)
@@ -213,7 +213,7 @@ contract MlpClassifier is Mlp {
         assembly ("memory-safe") {
             to := add(y, 32)
         }
-        _call(call_, count, to, classes);
+        _call(call_, count, to, y.length);
     }
 
     /// @dev Calldata of `linear` at the returned place plus 28, but for what `_place` sets and the input itself:

@@ -22,9 +22,14 @@ library MlpFixture {
     uint32 internal constant ROWS = 16;
 
     function random() internal pure returns (Model memory m) {
-        m.shape = MlpShape(0, 784, 32, 10, -3, 0, -128, -128, 127, 1, 5, true);
-        (m.w1, m.bias1, m.scales1) = (Random.data(25_088, "w1"), Random.i32s(32, 16, "b1"), scales(32, 0x3900));
-        (m.w2, m.bias2, m.scales2) = (Random.data(320, "w2"), Random.i32s(10, 14, "b2"), scales(10, 0x3b20));
+        return random(784, 32, 10);
+    }
+
+    function random(uint32 inputs, uint32 hidden, uint32 classes) internal pure returns (Model memory m) {
+        m.shape = MlpShape(0, inputs, hidden, classes, -3, 0, -128, -128, 127, 1, 5, true);
+        (m.w1, m.bias1) = (Random.data(inputs * hidden, "w1"), Random.i32s(hidden, 16, "b1"));
+        (m.w2, m.bias2) = (Random.data(hidden * classes, "w2"), Random.i32s(classes, 14, "b2"));
+        (m.scales1, m.scales2) = (scales(hidden, 0x3900), scales(classes, 0x3b20));
     }
 
     /// @dev Patterns of f32 near `high << 16`.

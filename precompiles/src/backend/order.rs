@@ -36,7 +36,7 @@ pub(super) trait Lanes<T, const N: usize>: Copy {
     fn max(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
 }
 
-/// A signed integer of up to 32 bits.
+/// An integer of up to 32 bits.
 pub(super) trait Element: Copy + Into<i64> {
     const BYTES: usize;
     const MAX: Self;
@@ -57,6 +57,7 @@ macro_rules! element {
     };
 }
 element!(i8);
+element!(u8);
 element!(i16);
 element!(i32);
 

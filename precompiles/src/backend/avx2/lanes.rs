@@ -10,7 +10,8 @@ use super::{
 use crate::{Dtype, Fatal};
 use core::arch::x86_64::{
     __m256i, _mm256_loadu_si256, _mm256_max_epi8, _mm256_max_epi16, _mm256_max_epi32,
-    _mm256_min_epi8, _mm256_min_epi16, _mm256_min_epi32, _mm256_storeu_si256,
+    _mm256_max_epu8, _mm256_min_epi8, _mm256_min_epi16, _mm256_min_epi32, _mm256_min_epu8,
+    _mm256_storeu_si256,
 };
 
 macro_rules! lanes {
@@ -53,10 +54,11 @@ macro_rules! lanes {
 }
 
 lanes!(i8, 32, _mm256_min_epi8, _mm256_max_epi8);
+lanes!(u8, 32, _mm256_min_epu8, _mm256_max_epu8);
 lanes!(i16, 16, _mm256_min_epi16, _mm256_max_epi16);
 lanes!(i32, 8, _mm256_min_epi32, _mm256_max_epi32);
 
-/// [`super::super::Backend::trimmed`] for the three types that have an order here.
+/// [`super::super::Backend::trimmed`] for the four types that have an order here.
 #[target_feature(enable = "avx2")]
 pub(super) fn trimmed(
     proof: Avx2,
@@ -68,6 +70,7 @@ pub(super) fn trimmed(
 ) -> Result<(), Fatal> {
     match dtype {
         Dtype::I8 => order::trimmed::<i8, 32, _>(proof, cut, inputs, out, ctl),
+        Dtype::U8 => order::trimmed::<u8, 32, _>(proof, cut, inputs, out, ctl),
         Dtype::I16 => order::trimmed::<i16, 16, _>(proof, cut, inputs, out, ctl),
         _ => order::trimmed::<i32, 8, _>(proof, cut, inputs, out, ctl),
     }

@@ -9,9 +9,10 @@
 
 use super::clients::{Clients, slices};
 use crate::{
-    Dtype, Function, OpError,
+    Backend, Ctl, Dtype, Fatal, Function, Gemm, Kind, OpError,
     abi::{Args, Encoded},
     call::{Call, Out, Price, Stop},
+    gas,
 };
 use alloc::{vec, vec::Vec};
 
@@ -136,14 +137,67 @@ fn triangle(
         clients: data.len(),
         products: vec![0; count],
     };
-    call.backend.gram(
-        clients.dtype,
-        &slices(&data),
-        &mut gram.products,
-        &mut call.ctl(),
-    )?;
+    let (inputs, mut ctl) = (slices(&data), call.ctl());
+    if inputs.len() <= FEW {
+        one_by_one(
+            call.backend,
+            clients.dtype,
+            &inputs,
+            &mut gram.products,
+            &mut ctl,
+        )?;
+    } else {
+        let products = &mut gram.products;
+        call.backend
+            .gram(clients.dtype, &inputs, products, &mut ctl)?;
+    }
     fill(&gram, &mut result);
     call.finish(&price, result)
+}
+
+/// Clients up to which a product for each pair is faster than a tile of all pairs.
+const FEW: usize = 8;
+
+/// What [`Backend::gram`] gives, as a product of one row and one column for each pair.
+fn one_by_one(
+    backend: &dyn Backend,
+    dtype: Dtype,
+    inputs: &[&[u8]],
+    out: &mut [i64],
+    ctl: &mut Ctl<'_>,
+) -> Result<(), Fatal> {
+    let (kind, element) = match dtype {
+        Dtype::I8 => (Kind::I8, 1),
+        _ => (Kind::I16, 2usize),
+    };
+    // As far as the sums of a product reach.
+    let block = usize::try_from(gas::INNER_MAX)
+        .unwrap_or(1)
+        .saturating_mul(element);
+    let (sum_dtype, mut sum) = (kind.dtypes().1, [0; 8]);
+    let pairs = inputs.iter().enumerate().flat_map(|(first, a)| {
+        let others = inputs.iter().skip(first);
+        others.map(move |b| (a.chunks(block), b.chunks(block)))
+    });
+    for ((a, b), out) in pairs.zip(out) {
+        for (a, b) in a.zip(b) {
+            let dot = Gemm {
+                kind,
+                a_transposed: false,
+                b_transposed: false,
+                b_shared: false,
+                batch: 1,
+                m: 1,
+                k: a.len().checked_div(element).unwrap_or(0),
+                n: 1,
+            };
+            let size = usize::try_from(sum_dtype.bytes()).unwrap_or(8);
+            let sum = sum.get_mut(..size).unwrap_or_default();
+            backend.gemm(&dot, a, b, sum, ctl)?;
+            *out = out.wrapping_add(sum_dtype.read(sum));
+        }
+    }
+    Ok(())
 }
 
 /// Inner products of all pairs of clients.
@@ -275,6 +329,21 @@ mod tests {
             (gas, array(&output, 0)),
             (150 + 1 + 3 + 8 + 1, vec![1 << 30])
         );
+    }
+
+    #[test]
+    fn products_pass_the_longest_single_sum() {
+        let d = 2 * 0x8000 + 5;
+        for clients in [1, FEW, FEW + 1] {
+            let lowest = vec![vec![0x80; d]; clients];
+            let input = [Arg::Int(3), Arg::Int(d as i128), Arg::List(lowest)];
+            let (_, output) = success(0x12, &calldata(GRAM, &input));
+            assert!(array(&output, 0).iter().all(|x| *x == (d as u64) << 14));
+            let lowest = vec![i16s(&vec![i16::MIN; d]); clients];
+            let input = [Arg::Int(5), Arg::Int(d as i128), Arg::List(lowest)];
+            let (_, output) = success(0x12, &calldata(GRAM, &input));
+            assert!(array(&output, 0).iter().all(|x| *x == (d as u64) << 30));
+        }
     }
 
     fn five(f: i128, m: i128) -> Vec<Arg> {

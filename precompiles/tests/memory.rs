@@ -2,7 +2,15 @@
 //! gas and 4 MiB while it works. A counting allocator looks at every function, at random calls and
 //! at the shapes whose results are largest for their price.
 
-#![allow(unsafe_code, unreachable_pub, dead_code)] // a global allocator; parts of another test
+// A global allocator; parts of another test, with numbers that are small by construction.
+#![allow(
+    unsafe_code,
+    unreachable_pub,
+    dead_code,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss
+)]
 
 #[path = "reference/abi.rs"]
 mod abi;

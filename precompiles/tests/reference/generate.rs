@@ -753,7 +753,7 @@ impl Make {
         let number = self.below(2) as u8;
         let field = field(number).unwrap();
         let budget = self.budget().min(2_000);
-        let t = self.side((budget / 2).clamp(1, 256));
+        let t = self.side((budget / 5).clamp(1, 256));
         let n = self.side((budget / t).max(1));
         let mut xs: Vec<Z> = Vec::new();
         while xs.len() < t {

@@ -105,9 +105,9 @@ fn clients(faults: &mut Faults, raw: &[&[u8]], which: u8, d: &Z, which_d: u8, of
     count
 }
 
-fn read(call: &mut Call<'_>, which: u8, raw: &[&[u8]], d: &Z, of: Dtype) -> Res<Vec<Vec<Z>>> {
-    let all = call.clients(which, raw, &Want::Exactly(d * of.size()))?;
-    Ok(all.iter().map(|bytes| of.read(bytes)).collect())
+/// Vectors of clients, once they are paid for.
+fn read(bytes: &[Vec<u8>], of: Dtype) -> Vec<Vec<Z>> {
+    bytes.iter().map(|bytes| of.read(bytes)).collect()
 }
 
 /// Coordinate `i` of every client.
@@ -132,8 +132,9 @@ fn sum(call: &mut Call<'_>) -> Res<Vec<Value>> {
     let bytes_y = &d * of.size();
     faults.limit(&bytes_y, OUTPUT_MAX);
     faults.end()?;
-    let u = read(call, 3, &raw, &d, of)?;
+    let u = call.clients(3, &raw, &Want::Exactly(&d * of.size()))?;
     call.charge(&words(&bytes_y), &(&c * 8 + ceil(&(&c * &d), 64)))?;
+    let u = read(&u, of);
     let y = (0..small(&d))
         .map(|i| of.wrap(&column(&u, i).iter().sum()))
         .collect::<Vec<_>>();
@@ -166,9 +167,10 @@ fn mean(call: &mut Call<'_>) -> Res<Vec<Value>> {
     let bytes_y = &d * 4;
     faults.limit(&bytes_y, OUTPUT_MAX);
     faults.end()?;
-    let u = read(call, 5, &raw, &d, of)?;
+    let u = call.clients(5, &raw, &Want::Exactly(&d * of.size()))?;
     let work = &c * 8 + ceil(&(&c * &d), 16) + ceil(&d, 4);
     call.charge(&words(&bytes_y), &work)?;
+    let u = read(&u, of);
     let denom = if denom == Z::from(0) { total } else { denom };
     let y = (0..small(&d)).map(|i| {
         let sum: Z = column(&u, i)
@@ -201,8 +203,9 @@ fn median(call: &mut Call<'_>) -> Res<Vec<Value>> {
     let bytes_y = &d * of.size();
     faults.limit(&bytes_y, OUTPUT_MAX);
     faults.end()?;
-    let u = read(call, 3, &raw, &d, of)?;
+    let u = call.clients(3, &raw, &Want::Exactly(&d * of.size()))?;
     call.charge(&words(&bytes_y), &(&c * 8 + ceil(&(&d * cmp(&c)), 32)))?;
+    let u = read(&u, of);
     let c = u.len();
     let y = (0..small(&d)).map(|i| {
         let mut column = column(&u, i);
@@ -228,9 +231,10 @@ fn trimmed(call: &mut Call<'_>) -> Res<Vec<Value>> {
     let bytes_y = &d * of.size();
     faults.limit(&bytes_y, OUTPUT_MAX);
     faults.end()?;
-    let u = read(call, 4, &raw, &d, of)?;
+    let u = call.clients(4, &raw, &Want::Exactly(&d * of.size()))?;
     let work = &c * 8 + ceil(&(&d * cmp(&c)), 32) + ceil(&(&c * &d), 64) + ceil(&d, 4);
     call.charge(&words(&bytes_y), &work)?;
+    let u = read(&u, of);
     let (c, cut) = (u.len(), small(&cut));
     let y = (0..small(&d)).map(|i| {
         let mut column = column(&u, i);
@@ -250,8 +254,9 @@ fn sign_majority(call: &mut Call<'_>) -> Res<Vec<Value>> {
     let c = clients(&mut faults, &raw, 3, &d, 2, of);
     faults.limit(&d, OUTPUT_MAX);
     faults.end()?;
-    let u = read(call, 3, &raw, &d, of)?;
+    let u = call.clients(3, &raw, &Want::Exactly(&d * of.size()))?;
     call.charge(&words(&d), &(&c * 8 + ceil(&(&c * &d), 64)))?;
+    let u = read(&u, of);
     let y = (0..small(&d)).map(|i| sign(&column(&u, i).iter().map(sign).sum()));
     one(I8.write(&y.collect::<Vec<_>>()))
 }
@@ -297,13 +302,14 @@ fn distances(call: &mut Call<'_>, is_gram: bool) -> Res<Vec<Value>> {
     let of = dtype(&mut faults, 0, &code, &[I8, I16]);
     let c = clients(&mut faults, &raw, 2, &d, 1, of);
     faults.end()?;
-    let u = read(call, 2, &raw, &d, of)?;
+    let u = call.clients(2, &raw, &Want::Exactly(&d * of.size()))?;
     let entries = if is_gram {
         &c * (&c + 1) / 2
     } else {
         &c * (&c - 1) / 2
     };
     call.charge(&entries, &pairs_work(&c, &d))?;
+    let u = read(&u, of);
     let mut out = Vec::new();
     for i in 0..u.len() {
         for j in i..u.len() {
@@ -327,8 +333,9 @@ fn krum(call: &mut Call<'_>) -> Res<Vec<Value>> {
     faults.when(c < &f * 2 + 3, Error::BadParam(2));
     faults.when(m < Z::from(1) || m > &c - &f, Error::BadParam(3));
     faults.end()?;
-    let u = read(call, 4, &raw, &d, of)?;
+    let u = call.clients(4, &raw, &Want::Exactly(&d * of.size()))?;
     call.charge(&(&c + &m), &(pairs_work(&c, &d) + &c * &c))?;
+    let u = read(&u, of);
     let (c, f, m) = (u.len(), small(&f), small(&m));
     let mut scores = Vec::new();
     for i in 0..c {

@@ -29,8 +29,11 @@ pub(crate) fn away_wide(n: i128, d: u128) -> i128 {
 #[inline(always)]
 pub(crate) fn away_shift(x: i64, shift: u8) -> i64 {
     let half = (1u64 << (shift & 63)) >> 1;
-    let q = x.unsigned_abs().wrapping_add(half) >> (shift & 63);
-    q.cast_signed().wrapping_mul(x.signum())
+    // All ones if negative: with it, a number is negated without a branch or a product.
+    let sign = x >> 63;
+    let magnitude = (x ^ sign).wrapping_sub(sign).cast_unsigned();
+    let q = magnitude.wrapping_add(half) >> (shift & 63);
+    (q.cast_signed() ^ sign).wrapping_sub(sign)
 }
 
 /// `isqrt(n)`: floor of the square root.

@@ -265,8 +265,12 @@ impl Axes {
         end: impl Fn(F) -> [u8; M],
     ) -> Result<(), Fatal> {
         let (x, out) = (x.as_chunks::<N>().0, out.as_chunks_mut::<M>().0);
-        if self.inner > 1 {
-            return self.fold_tiles(x, out, ctl, end);
+        match self.inner {
+            0 | 1 => {}
+            2 => return self.fold_few::<T, F, N, M, 2>(x, out, ctl, end),
+            3 => return self.fold_few::<T, F, N, M, 3>(x, out, ctl, end),
+            4 => return self.fold_few::<T, F, N, M, 4>(x, out, ctl, end),
+            _ => return self.fold_tiles(x, out, ctl, end),
         }
         // Lines lie in one piece each: some of them at a time, or a part of one.
         let lines = BLOCK.checked_div(self.len).unwrap_or(1).max(1);
@@ -288,6 +292,30 @@ impl Axes {
         Ok(())
     }
 
+    /// [`Axes::fold`] for lines whose elements lie `I` apart.
+    fn fold_few<T: Element<N>, F: Fold<T>, const N: usize, const M: usize, const I: usize>(
+        &self,
+        x: &[[u8; N]],
+        out: &mut [[u8; M]],
+        ctl: &mut Ctl<'_>,
+        end: impl Fn(F) -> [u8; M],
+    ) -> Result<(), Fatal> {
+        let planes = x.as_chunks::<I>().0.chunks(self.len);
+        for (plane, out) in planes.zip(out.as_chunks_mut::<I>().0) {
+            let mut states = [F::none(); I];
+            for (part, first) in plane.chunks(BLOCK).zip((0u32..).step_by(BLOCK)) {
+                ctl.next(part.len().saturating_mul(I))?;
+                for (row, index) in part.iter().zip(first..) {
+                    for (state, x) in states.iter_mut().zip(row) {
+                        *state = state.with(T::load(*x), index);
+                    }
+                }
+            }
+            *out = states.map(&end);
+        }
+        Ok(())
+    }
+
     /// [`Axes::fold`] for lines whose elements lie `inner` apart.
     fn fold_tiles<T: Element<N>, F: Fold<T>, const N: usize, const M: usize>(
         &self,
@@ -296,11 +324,12 @@ impl Axes {
         ctl: &mut Ctl<'_>,
         end: impl Fn(F) -> [u8; M],
     ) -> Result<(), Fatal> {
+        let mut states = [F::none(); TILE];
         let planes = x.chunks(self.len.saturating_mul(self.inner));
         for (plane, out) in planes.zip(out.chunks_mut(self.inner)) {
             for (out, start) in out.chunks_mut(TILE).zip((0..).step_by(TILE)) {
-                let mut states = [F::none(); TILE];
                 let states = states.get_mut(..out.len()).unwrap_or_default();
+                states.fill(F::none());
                 for (row, index) in plane.chunks(self.inner).zip(0u32..) {
                     ctl.next(states.len())?;
                     let row = row.get(start..).unwrap_or_default();

@@ -169,6 +169,10 @@ struct Many {
     bound: u64,
 }
 
+/// Keys that are sorted all, however few are wanted.
+const SORTED: usize = 32;
+/// Fewest keys that are sorted without a branch for each.
+const NETWORK: usize = 21;
 /// Keys gathered, beside the best so far, before they are sifted.
 const GATHERED: usize = 512;
 
@@ -210,8 +214,14 @@ impl Best for Many {
     }
 
     fn in_order(&mut self) -> &[u64] {
-        if self.keys.len() > self.k {
-            self.sift();
+        if self.keys.len() > SORTED {
+            if self.keys.len() > self.k {
+                self.sift();
+            }
+        } else {
+            // The library sorts the very short by insertion, with a branch for each step, and from here on
+            // without. Zero is lower than any key.
+            self.keys.resize(self.keys.len().max(NETWORK), 0);
         }
         self.keys.sort_unstable_by(|a, b| b.cmp(a));
         &self.keys

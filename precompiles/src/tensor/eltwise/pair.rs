@@ -2,7 +2,7 @@
 //! that of the first.
 
 use super::super::{
-    element::{Element, map2, with_element},
+    element::{Element, clamp, map2, with_element},
     scales::check_bounds,
 };
 use crate::{
@@ -50,17 +50,15 @@ pub(super) fn binary(call: &mut Call<'_>, args: &Args<'_>) -> Result<Vec<u8>, St
 /// in [`binary`], as argument 2.
 pub(super) fn scaled(call: &mut Call<'_>, args: &Args<'_>) -> Result<Vec<u8>, Stop> {
     let (flags, op, dtype) = (args.u8(0)?, args.u8(1)?, args.u8(2)?);
-    let zeros = [args.i32(3)?, args.i32(4)?];
-    let zero = args.i32(5)?;
-    let multipliers = [args.i32(6)?, args.i32(7)?];
-    let shift = args.u8(8)?;
+    let (za, zb, zero) = (args.i32(3)?, args.i32(4)?, args.i32(5)?);
+    let (ma, mb, shift) = (args.i32(6)?, args.i32(7)?, args.u8(8)?);
     let (lowest, highest) = (args.i32(9)?, args.i32(10)?);
     let (a, b) = (args.bytes(11)?, args.bytes(12)?);
 
     let store = call.flags(flags, 0)?;
     let is_product = match op {
         0 => false,
-        1 if multipliers.last() == Some(&0) => true,
+        1 if mb == 0 => true,
         _ => return Err(OpError::BadParam(0).into()),
     };
     let dtype = super::dtype(0, dtype, &[Dtype::I8, Dtype::U8])?;
@@ -71,86 +69,103 @@ pub(super) fn scaled(call: &mut Call<'_>, args: &Args<'_>) -> Result<Vec<u8>, St
     let pair = Pair::load(call, dtype, (1, a), (2, b))?;
 
     let scaled = Scaled {
-        is_product,
-        zeros,
-        multipliers,
+        zeros: [za, zb].map(i64::from),
+        multipliers: [ma, mb].map(i64::from),
         shift,
-        zero,
-        lowest,
-        highest,
+        zero: zero.into(),
+        lowest: lowest.into(),
+        highest: highest.into(),
     };
     pair.run(call, store, |a, b, out, ctl| {
-        with_element!(dtype, T, N, scaled.run::<T, N>(a, b, out, ctl))
+        with_element!(dtype, T, N, {
+            if !is_product {
+                map2::<T, N>(a, b, out, ctl, |a, b| scaled.sum(a, b))
+            } else if scaled.is_narrow() {
+                map2::<T, N>(a, b, out, ctl, |a, b| scaled.product(a, b))
+            } else {
+                map2::<T, N>(a, b, out, ctl, |a, b| scaled.product_wide(a, b))
+            }
+        })
     })
 }
 
-/// Checked parameters of [`scaled`].
+/// Checked parameters of [`scaled`], each an i32.
 struct Scaled {
-    is_product: bool,
-    zeros: [i32; 2],
-    multipliers: [i32; 2],
+    zeros: [i64; 2],
+    multipliers: [i64; 2],
     shift: u8,
-    zero: i32,
-    lowest: i32,
-    highest: i32,
+    zero: i64,
+    lowest: i64,
+    highest: i64,
 }
 
 impl Scaled {
-    fn run<T: Element<N>, const N: usize>(
-        &self,
-        a: &[u8],
-        b: &[u8],
-        out: &mut [u8],
-        ctl: &mut Ctl<'_>,
-    ) -> Result<(), Fatal> {
-        // With zero points of 8 bits, centred elements have 9 and multipliers 32 bits: sums of products
-        // are below 2^50, and with the half below 2^62.
-        let is_narrow = self.zeros.iter().all(|zero| (-128..256).contains(zero));
-        match (is_narrow, self.is_product) {
-            (true, false) => map2::<T, N>(a, b, out, ctl, |a, b| self.narrow(a, b, false)),
-            (true, true) => map2::<T, N>(a, b, out, ctl, |a, b| self.narrow(a, b, true)),
-            (false, false) => map2::<T, N>(a, b, out, ctl, |a, b| self.wide(a, b, false)),
-            (false, true) => map2::<T, N>(a, b, out, ctl, |a, b| self.wide(a, b, true)),
-        }
-    }
-
-    /// An element in 64 bits.
+    /// `(a - za) * ma + (b - zb) * mb`, scaled.
     #[inline(always)]
-    fn narrow<T: Element<N>, const N: usize>(&self, a: T, b: T, is_product: bool) -> T {
-        let [za, zb] = self.zeros.map(i64::from);
-        let [ma, mb] = self.multipliers.map(i64::from);
-        let (a, b) = (a.into().wrapping_sub(za), b.into().wrapping_sub(zb));
-        let v = if is_product {
-            a.wrapping_mul(b).wrapping_mul(ma)
-        } else {
-            a.wrapping_mul(ma).wrapping_add(b.wrapping_mul(mb))
-        };
+    fn sum<T: Element<N>, const N: usize>(&self, a: T, b: T) -> T {
+        let ([za, zb], [ma, mb]) = (self.zeros, self.multipliers);
+        // Centred elements are below 2^31 + 2^8, so a product is below 2^62 + 2^40, and with the half, at most
+        // 2^61, it fits.
         let half = (1i64 << (self.shift & 63)) >> 1;
-        let q = v.wrapping_add(half) >> (self.shift & 63);
-        let y = q.wrapping_add(self.zero.into());
-        T::saturate(y.max(self.lowest.into()).min(self.highest.into()))
+        let a = a.into().wrapping_sub(za).wrapping_mul(ma);
+        let b = b.into().wrapping_sub(zb).wrapping_mul(mb);
+        let b = b.wrapping_add(half);
+        // The sum may not fit, its half does: the bits that both have, and half of those that one has.
+        let q = (a & b).wrapping_add((a ^ b) >> 1);
+        self.clamped(q >> (self.shift.wrapping_sub(1) & 63))
     }
 
-    /// An element in 128 bits: a sum is below 2^65, a product below 2^96.
-    #[inline(always)]
-    fn wide<T: Element<N>, const N: usize>(&self, a: T, b: T, is_product: bool) -> T {
-        let [za, zb] = self.zeros.map(i64::from);
-        let [ma, mb] = self.multipliers.map(i128::from);
-        // Below 2^32 each.
-        let (a, b) = (a.into().wrapping_sub(za), b.into().wrapping_sub(zb));
-        let v = if is_product {
-            i128::from(a).wrapping_mul(b.into()).wrapping_mul(ma)
-        } else {
-            let a = i128::from(a).wrapping_mul(ma);
-            a.wrapping_add(i128::from(b).wrapping_mul(mb))
-        };
-        let half = (1i128 << (self.shift & 63)) >> 1;
-        let q = v.wrapping_add(half) >> (self.shift & 63);
-        let y = q.wrapping_add(self.zero.into());
-        let y = y.max(self.lowest.into()).min(self.highest.into());
-        // Between two numbers of 8 bits.
-        T::saturate(i64::try_from(y).unwrap_or_default())
+    /// Whether no `(a - za) * (b - zb) * ma` reaches 2^61.
+    fn is_narrow(&self) -> bool {
+        let ([za, zb], [ma, _]) = (self.zeros, self.multipliers);
+        let most = |zero: i64| u128::from(zero.unsigned_abs().saturating_add(255));
+        let product = most(za).saturating_mul(most(zb));
+        product.saturating_mul(ma.unsigned_abs().into()) < 1 << 61
     }
+
+    /// `(a - za) * (b - zb) * ma` in 64 bits, scaled.
+    #[inline(always)]
+    fn product<T: Element<N>, const N: usize>(&self, a: T, b: T) -> T {
+        let ([za, zb], [ma, _]) = (self.zeros, self.multipliers);
+        let product = a
+            .into()
+            .wrapping_sub(za)
+            .wrapping_mul(b.into().wrapping_sub(zb));
+        let half = (1i64 << (self.shift & 63)) >> 1;
+        self.clamped(product.wrapping_mul(ma).wrapping_add(half) >> (self.shift & 63))
+    }
+
+    /// [`Scaled::product`] in 128 bits.
+    #[inline(always)]
+    fn product_wide<T: Element<N>, const N: usize>(&self, a: T, b: T) -> T {
+        let ([za, zb], [ma, _]) = (self.zeros, self.multipliers);
+        // Below 2^63, and times ma below 2^94.
+        let product = a
+            .into()
+            .wrapping_sub(za)
+            .wrapping_mul(b.into().wrapping_sub(zb));
+        let v = i128::from(product).wrapping_mul(ma.into());
+        // Twice the quotient, and what lies above its lowest 64 bits.
+        let shift = self.shift.wrapping_sub(1) & 63;
+        let [low, high] = [v >> shift, (v >> 64) >> shift].map(low_half);
+        let q = (low >> 1).wrapping_add(low & 1);
+        // What does not fit is outside all bounds, and becomes 2^61 or its opposite.
+        let difference = high ^ (low >> 63);
+        let is_far = (difference | difference.wrapping_neg()) >> 63;
+        self.clamped(q ^ ((q ^ (high >> 63) ^ (1 << 61)) & is_far))
+    }
+
+    /// `clamp(q + zero, lowest, highest)`; q is below 2^62 + 2^61.
+    #[inline(always)]
+    fn clamped<T: Element<N>, const N: usize>(&self, q: i64) -> T {
+        let y = q.wrapping_add(self.zero);
+        T::exactly(clamp(y, self.lowest, self.highest))
+    }
+}
+
+#[allow(clippy::cast_possible_truncation)] // The low half.
+const fn low_half(x: i128) -> i64 {
+    x as i64
 }
 
 enum Binary {

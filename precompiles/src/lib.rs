@@ -16,6 +16,7 @@ extern crate alloc;
 mod abi;
 mod backend;
 mod call;
+pub mod conformance;
 mod dtype;
 mod gas;
 mod gradient;
@@ -33,6 +34,8 @@ pub mod tree;
 
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 pub use backend::{Avx2, Avx512};
+#[cfg(feature = "std")]
+pub use backend::{Alarm, Choice, Selection, UnknownChoice, select};
 pub use backend::{Backend, Ctl, Gemm, Kind, Mean, Portable, Requant, Sampled, Scales};
 pub use dtype::Dtype;
 pub use host::{CREATED, CallKind, Host, Loaded, NewTensor, NoHost, RESIDENT, Record};

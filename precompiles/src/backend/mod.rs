@@ -22,9 +22,15 @@ mod divide;
 #[cfg(feature = "std")]
 mod gram;
 #[cfg(feature = "std")]
+mod keccak;
+#[cfg(feature = "std")]
 mod order;
 #[cfg(feature = "std")]
 mod products;
+#[cfg(feature = "std")]
+mod rescale;
+#[cfg(feature = "std")]
+mod select;
 #[cfg(feature = "std")]
 mod sums;
 #[cfg(feature = "std")]
@@ -38,6 +44,8 @@ pub use avx2::Avx2;
 pub use avx512::Avx512;
 pub use portable::Portable;
 pub use sampled::Sampled;
+#[cfg(feature = "std")]
+pub use select::{Alarm, Choice, Selection, UnknownChoice, select};
 
 use crate::{Dtype, Fatal, Host};
 use core::fmt::Debug;

@@ -6,9 +6,10 @@
 mod lanes;
 mod pack;
 mod tile;
+mod words;
 
 use super::{
-    Backend, Ctl, Gemm, Mean, gram, portable, products, sums, thin,
+    Backend, Ctl, Gemm, Mean, Requant, gram, portable, products, rescale, sums, thin,
     tiled::{self, Form, Micro, Part, ROW, Side, Tile},
 };
 use crate::{Dtype, Fatal};
@@ -43,6 +44,22 @@ impl Backend for Avx512 {
         ctl: &mut Ctl<'_>,
     ) -> Result<(), Fatal> {
         products::gemm(*self, d, a, b, c, ctl)
+    }
+
+    fn requant(
+        &self,
+        d: &Requant<'_>,
+        accumulators: &[u8],
+        out: &mut [u8],
+        ctl: &mut Ctl<'_>,
+    ) -> Result<(), Fatal> {
+        // SAFETY: a value of this type proves that the instructions are there.
+        unsafe { requant(d, accumulators, out, ctl) }
+    }
+
+    fn keccak_nodes(&self, pairs: &[u8], nodes: &mut [u8]) {
+        // SAFETY: a value of this type proves that the instructions are there.
+        unsafe { words::keccak_nodes(*self, pairs, nodes) }
     }
 
     fn sum(
@@ -108,6 +125,16 @@ fn sum(dtype: Dtype, inputs: &[&[u8]], out: &mut [u8], ctl: &mut Ctl<'_>) -> Res
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn mean(d: &Mean<'_>, inputs: &[&[u8]], out: &mut [u8], ctl: &mut Ctl<'_>) -> Result<(), Fatal> {
     sums::mean(d, inputs, out, ctl)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+fn requant(
+    d: &Requant<'_>,
+    accumulators: &[u8],
+    out: &mut [u8],
+    ctl: &mut Ctl<'_>,
+) -> Result<(), Fatal> {
+    rescale::rescale(d, accumulators, out, ctl)
 }
 
 /// Wraps a function of [`tiled`], so that it is compiled for this instruction set.

@@ -156,7 +156,7 @@ fn triangle(
 }
 
 /// Clients up to which a product for each pair is faster than a tile of all pairs.
-const FEW: usize = 8;
+const FEW: usize = 10;
 
 /// What [`Backend::gram`] gives, as a product of one row and one column for each pair.
 fn one_by_one(

@@ -108,6 +108,15 @@ impl Inner {
         }
     }
 
+    /// Takes nothing more: the pool may have been left half changed, and the process has to recover from
+    /// disk.
+    pub(crate) fn give_up(&self, during: &'static str, reason: &str) {
+        let reason = reason.to_owned();
+        let error = JournalError::Failed { during, reason };
+        tracing::error!(%error, "pool");
+        self.fatal.send_replace(Some(error));
+    }
+
     /// The account of a sender, newest first: pooled, sealed, state.
     pub(crate) fn account(&self, known: Known, sender: Address) -> Result<Account, SourceError> {
         match known {

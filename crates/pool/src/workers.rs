@@ -7,6 +7,7 @@ use parking_lot::{Condvar, Mutex};
 use std::{
     collections::VecDeque,
     io,
+    panic::{self, AssertUnwindSafe},
     sync::{Arc, Weak},
     thread,
 };
@@ -89,7 +90,10 @@ pub(crate) fn start(inner: &Arc<Inner>, count: usize) -> io::Result<()> {
                 while let Some(batch) = jobs.take() {
                     for job in batch {
                         let Some(inner) = pool.upgrade() else { return };
-                        inner.work(job);
+                        let work = AssertUnwindSafe(|| inner.work(job));
+                        if panic::catch_unwind(work).is_err() {
+                            inner.give_up("admitting a transaction", "its thread panicked");
+                        }
                     }
                 }
             })?;

@@ -8,6 +8,7 @@ use parking_lot::{Condvar, Mutex};
 use std::{
     collections::VecDeque,
     io,
+    panic::{self, AssertUnwindSafe},
     sync::Arc,
     thread::{self, JoinHandle},
     time::Duration,
@@ -67,7 +68,18 @@ impl Journal {
         let loop_shared = Arc::clone(&shared);
         let thread = thread::Builder::new()
             .name("pool-journal".into())
-            .spawn(move || run(&loop_shared, writer, sink, config.batch_bytes_max))?;
+            .spawn(move || {
+                let mut sink = sink;
+                let work = || run(&loop_shared, writer, &mut *sink, config.batch_bytes_max);
+                if panic::catch_unwind(AssertUnwindSafe(work)).is_err() {
+                    // Whoever waits is told; what was being written has told its callers by going.
+                    let error = JournalError::Failed {
+                        during: "writing",
+                        reason: "its thread panicked".into(),
+                    };
+                    sink.failed(loop_shared.fail(&error), &error);
+                }
+            })?;
         Ok(Self {
             shared,
             thread: Mutex::new(Some(thread)),
@@ -164,7 +176,7 @@ impl Shared {
     }
 }
 
-fn run(shared: &Shared, mut writer: Writer, mut sink: Box<dyn Sink>, batch_bytes_max: usize) {
+fn run(shared: &Shared, mut writer: Writer, sink: &mut dyn Sink, batch_bytes_max: usize) {
     while let Some(entries) = shared.take(batch_bytes_max) {
         let outcome = writer.commit(entries.iter().map(|entry| &entry.op));
         let outcome = match outcome {

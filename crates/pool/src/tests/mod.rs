@@ -18,7 +18,10 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     io,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 pub(crate) const CHAIN: u64 = 8_453_000;
@@ -88,6 +91,8 @@ pub(crate) struct TestState {
     pub(crate) accounts: Mutex<HashMap<Address, AccountInfo>>,
     pub(crate) codes: Mutex<HashMap<B256, Bytes>>,
     pub(crate) fees: Mutex<HeadFees>,
+    /// The next question for an account is a bug of ours.
+    pub(crate) panics: AtomicBool,
     /// Transactions in durable blocks.
     pub(crate) included: Mutex<HashSet<B256>>,
 }
@@ -103,6 +108,7 @@ impl TestState {
             accounts: Mutex::default(),
             codes: Mutex::default(),
             fees: Mutex::new(fees),
+            panics: AtomicBool::default(),
             included: Mutex::default(),
         })
     }
@@ -125,6 +131,10 @@ impl TestState {
 
 impl PoolState for TestState {
     fn account(&self, address: Address) -> Result<Option<AccountInfo>, SourceError> {
+        assert!(
+            !self.panics.swap(false, Ordering::SeqCst),
+            "as the test asked"
+        );
         Ok(self.accounts.lock().get(&address).copied())
     }
 
@@ -174,6 +184,8 @@ pub(crate) struct DiskState {
     pub(crate) bytes_max: Option<u64>,
     /// The next sync of a file fails.
     pub(crate) fail_sync: bool,
+    /// The next sync of a file is a bug of ours.
+    pub(crate) panic_sync: bool,
     /// How long a sync takes.
     pub(crate) sync_time: std::time::Duration,
 }
@@ -315,6 +327,7 @@ impl JournalFiles for Disk {
     fn sync(&mut self, name: &str) -> io::Result<()> {
         std::thread::sleep(self.with(|disk| disk.sync_time));
         self.with(|disk| {
+            assert!(!std::mem::take(&mut disk.panic_sync), "as the test asked");
             if std::mem::take(&mut disk.fail_sync) {
                 return Err(io::Error::other("the disk says no"));
             }

@@ -158,6 +158,33 @@ async fn a_failed_sync_is_final() {
     );
 }
 
+/// A thread of the pool that panics is told, and the process ends. It used to end alone: whoever had
+/// offered a transaction waited for ever, and nobody knew why.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thread_that_panics_is_told_and_nobody_waits_for_it() {
+    let patience = std::time::Duration::from_secs(10);
+    for journal in [true, false] {
+        let (state, disk) = (funded(2), Disk::default());
+        let pool = open(&state, &disk, config()).unwrap();
+        let mut fatal = pool.fatal();
+        let raws = raws(2, 2);
+        if journal {
+            disk.with(|disk| disk.panic_sync = true);
+        } else {
+            state
+                .panics
+                .store(true, std::sync::atomic::Ordering::SeqCst);
+        }
+        for raw in raws {
+            let answer = tokio::time::timeout(patience, pool.add(raw)).await;
+            let refused = answer.expect("an answer").unwrap_err();
+            assert!(matches!(refused, PoolError::Journal(_)), "{refused}");
+            let told = tokio::time::timeout(patience, fatal.wait_for(Option::is_some)).await;
+            drop(told.expect("told").unwrap());
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_refuses_and_restores_what_was_pushed_out() {
     let (state, disk) = (funded(2), Disk::default());

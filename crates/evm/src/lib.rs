@@ -19,6 +19,7 @@ extern crate alloc;
 pub mod call;
 pub mod mainnet;
 
+mod backend;
 mod block;
 mod cancel;
 mod diff;
@@ -33,6 +34,10 @@ mod recover;
 mod tensors;
 mod tx;
 
+#[cfg(feature = "std")]
+pub use backend::{AiBackend, choose_ai_backend};
+#[cfg(feature = "std")]
+pub use foggara_precompiles::Choice as AiChoice;
 pub use block::{BlockOptions, ExecutedState, OpenBlock, TxOutcome};
 pub use cancel::{Cancel, Watch};
 pub use diff::{MapAccount, MapState, normalise};
@@ -47,7 +52,7 @@ pub use overlay::Overlay;
 pub use precompiles::{AiMeter, PrecompileContext, install_precompiles, precompile_addresses};
 pub use receipt::{DecodedReceipt, decode_receipt, logs_bloom};
 pub use recover::recover_signer;
-pub use tensors::{BlockTensors, record_slot};
+pub use tensors::{BYTES_PRUNED, BlockTensors, record_slot};
 pub use tx::PreparedTx;
 
 /// The engine itself, for tracing and for whoever must name its types: `revm` and its companions

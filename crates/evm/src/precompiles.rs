@@ -18,7 +18,7 @@ use core::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 use foggara_precompiles::{
-    CallKind, Fatal, Host, Loaded, NewTensor, Op, Outcome, Portable, REGISTRY, Record, address_of,
+    CallKind, Fatal, Host, Loaded, NewTensor, Op, Outcome, REGISTRY, Record, address_of,
     call,
 };
 use foggara_primitives::addresses::AI_TENSOR;
@@ -173,7 +173,7 @@ fn run(op: &Op, mut input: PrecompileInput<'_>, context: &PrecompileContext) -> 
         kind,
         caller: input.caller,
     };
-    match call(op, data, gas, &mut host, &Portable) {
+    match call(op, data, gas, &mut host, crate::backend::backend()) {
         // The engine ignores a cost above the gas given and would run the call for free.
         Outcome::Success { gas: used, .. } | Outcome::Revert { gas: used, .. } if used > gas => {
             Ok(PrecompileOutput::halt(PrecompileHalt::OutOfGas, reservoir))

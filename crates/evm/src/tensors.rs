@@ -10,6 +10,9 @@ use foggara_primitives::{
 };
 use spin::Mutex;
 
+/// What an execution fails with that needs bytes of a tensor which nobody keeps any more.
+pub const BYTES_PRUNED: &str = "pruned history unavailable: the bytes of a tensor are gone";
+
 /// Slot of a tensor's record in the storage of [`AI_TENSOR`]: that of a Solidity mapping at slot 0.
 ///
 /// Source: `PRECOMPILES.md` section 6.2.
@@ -114,9 +117,7 @@ impl BlockTensors {
 fn here(id: B256, found: Result<Option<Bytes>, SourceError>) -> Result<Bytes, Fatal> {
     match found {
         Ok(Some(bytes)) => Ok(bytes),
-        Ok(None) => Err(Fatal::Source(alloc::format!(
-            "pruned history unavailable: no bytes of tensor {id}"
-        ))),
+        Ok(None) => Err(Fatal::Source(alloc::format!("{BYTES_PRUNED}: {id}"))),
         Err(SourceError(why)) => Err(Fatal::Source(why)),
     }
 }

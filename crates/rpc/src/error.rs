@@ -6,6 +6,7 @@ use foggara_evm::{
     call::{CallError, CallStatus, EstimateError, MaxGas, halt_message},
 };
 use foggara_pool::PoolError;
+use foggara_evm::BYTES_PRUNED;
 use foggara_primitives::SourceError;
 use foggara_store::StoreError;
 use jsonrpsee::types::ErrorObjectOwned;
@@ -111,6 +112,10 @@ pub(crate) fn pruned(block: u64, oldest: u64) -> ErrorObjectOwned {
 
 /// Errors of state that is read outside of an execution.
 pub(crate) fn of_source(why: SourceError) -> ErrorObjectOwned {
+    // An old call that reads a tensor whose retention is over.
+    if why.0.contains(BYTES_PRUNED) {
+        return error(code::PRUNED, BYTES_PRUNED);
+    }
     internal("state", &why)
 }
 

@@ -8,7 +8,7 @@
 use crate::{
     CommitError, Overlay, StateView, Store, StoreError, Table,
     backend::{ReadTx, WriteTx},
-    chain, keys, state,
+    chain, history, keys, state,
 };
 use alloy_primitives::{B256, Bytes, U256};
 use core::{ops::ControlFlow, ops::Range};
@@ -146,10 +146,10 @@ impl Overlay {
 }
 
 impl Store {
-    /// Forgets the bytes of tensors whose retention is over by the clock of the unsafe head, and
-    /// everything about those without a record, from `after` on: a bounded number at a time. Says where
-    /// to go on, or `None` at the end. Called now and then, from no hot path, and never by a node that
-    /// answers calls of any age.
+    /// Forgets the bytes of tensors whose retention is over, and everything about those without a record,
+    /// by what the finalized block says, so that no reorganisation asks for them again: a bounded number,
+    /// from `after` on. Says where to go on, or `None` at the end. Called now and then, from no hot path,
+    /// and never by a node that answers calls of any age.
     ///
     /// # Errors
     /// [`CommitError`]: nothing was deleted.
@@ -157,27 +157,25 @@ impl Store {
         self.check_poison()?;
         let _turn = self.inner.writing.lock();
         let mut tx = self.inner.db.write()?;
-        let head = chain::head(&*tx, chain::UNSAFE)?.ok_or(StoreError::Empty)?;
-        let now = chain::expect_header(&*tx, head.block.number)?
-            .header
-            .timestamp;
+        let finalized = chain::heads(&*tx)?.ok_or(StoreError::Empty)?.finalized;
         let mut ids = Vec::new();
         tx.walk(Table::TensorDescriptors, after.as_slice(), &mut |key, _| {
-            ids.extend(
-                B256::try_from(key)
-                    .ok()
-                    .filter(|id| *id > after || after.is_zero()),
-            );
-            match ids.len() < COLLECT_MAX {
-                true => ControlFlow::Continue(()),
-                false => ControlFlow::Break(()),
+            ids.extend(B256::try_from(key).ok().filter(|id| *id != after));
+            if ids.len() < COLLECT_MAX {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
             }
         })?;
         for id in &ids {
-            let record = state::storage(&*tx, AI_TENSOR, record_slot(*id))?;
-            // Bits 64 to 127 of a record.
-            let expiry: u64 = (record >> 64u32 & U256::from(u64::MAX)).saturating_to();
-            if now < expiry.saturating_add(TENSOR_RETENTION) {
+            let slot = record_slot(*id);
+            let now = state::storage(&*tx, AI_TENSOR, slot)?;
+            let then = history::storage_at(&*tx, AI_TENSOR, slot, finalized.number)?;
+            let has_record = !(now.is_zero() && then.is_zero());
+            let kept_until = expiry(now)
+                .max(expiry(then))
+                .saturating_add(TENSOR_RETENTION);
+            if has_record && finalized.timestamp < kept_until {
                 continue;
             }
             let mut run = 0u32;
@@ -185,11 +183,16 @@ impl Store {
                 run = run.saturating_add(1);
             }
             tx.delete(Table::TensorPageRoots, id.as_slice())?;
-            if record.is_zero() {
+            if !has_record {
                 tx.delete(Table::TensorDescriptors, id.as_slice())?;
             }
         }
         self.finish(tx)?;
         Ok(ids.last().copied().filter(|_| ids.len() == COLLECT_MAX))
     }
+}
+
+/// Bits 64 to 127 of a record.
+fn expiry(record: U256) -> u64 {
+    (record >> 64u32 & U256::from(u64::MAX)).saturating_to()
 }

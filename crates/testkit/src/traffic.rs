@@ -1,6 +1,9 @@
 //! Mixed traffic from a seed.
 
-use crate::{Account, TxParams};
+use crate::{
+    Account, TxParams,
+    ai::{AiCalls, script_init_code},
+};
 use alloy::{
     signers::local::PrivateKeySigner,
     sol_types::{SolCall, SolValue},
@@ -35,6 +38,10 @@ pub enum Kind {
     SelfDestruct,
     /// Storage writes, clears, logs.
     Storage,
+    /// A call of the tensor store.
+    Tensor,
+    /// A call of an AI operation, operands by value or by handle.
+    Operation,
     /// Nothing that a node may accept.
     Invalid,
 }
@@ -58,6 +65,8 @@ pub struct Traffic {
     zoo: Address,
     matmul: Address,
     delegate: Address,
+    ai: AiCalls,
+    ai_percent: u32,
 }
 
 /// An account that nobody uses, to which things are sent.
@@ -75,6 +84,8 @@ impl Traffic {
     ) -> Self {
         let accounts: Vec<_> = signers.into_iter().map(Account::new).collect();
         assert!(accounts.len() >= 2, "traffic needs two accounts");
+        // The tensors are the same under every seed, so that one run goes on where another stopped.
+        let ai = AiCalls::new(&mut StdRng::seed_from_u64(0), Address::ZERO);
         Self {
             chain_id,
             accounts,
@@ -83,7 +94,16 @@ impl Traffic {
             zoo: Address::ZERO,
             matmul: Address::ZERO,
             delegate: Address::ZERO,
+            ai,
+            ai_percent: 0,
         }
+    }
+
+    /// The same with so many calls of the AI operations and of the tensor store in a hundred.
+    #[must_use]
+    pub const fn with_ai(mut self, percent: u32) -> Self {
+        self.ai_percent = percent;
+        self
     }
 
     /// The deployments that everything else calls, from the first account, in order.
@@ -95,11 +115,13 @@ impl Traffic {
         self.zoo = deployer.create(nonce + 1);
         self.matmul = deployer.create(nonce + 2);
         self.delegate = deployer.create(nonce + 3);
+        self.ai.set_script(deployer.create(nonce + 4));
         let creations = [
             Artifact::test_token().init_code(&arguments),
             Artifact::zoo().init_code(&[]),
             Artifact::matmul_caller().init_code(&[]),
             Artifact::delegate().init_code(&[]),
+            script_init_code(),
         ];
         let chain_id = self.chain_id;
         let mut out: Vec<Bytes> = creations
@@ -130,7 +152,10 @@ impl Traffic {
 
     /// The next transaction.
     pub fn next_offer(&mut self) -> Offer {
+        let is_ai = self.ai_percent > 0 && self.rng.random_range(0..100) < self.ai_percent;
         let kind = match self.rng.random_range(0..100) {
+            0..50 if is_ai => Kind::Tensor,
+            _ if is_ai => Kind::Operation,
             0..25 => Kind::Transfer,
             25..33 => Kind::OldTransfer,
             33..37 => Kind::Creation,
@@ -205,6 +230,8 @@ impl Traffic {
             }
             Kind::Halt => TxParams::call(self.zoo, Zoo::burnAllGasCall {}.abi_encode(), 90_000),
             Kind::Matmul => self.product(),
+            Kind::Tensor => self.ai.store(&mut self.rng),
+            Kind::Operation => self.ai.operation(&mut self.rng),
             Kind::SelfDestruct => {
                 let call = match coin {
                     0 => Zoo::createAndBurnCall {}.abi_encode(),

@@ -260,14 +260,16 @@ impl Layer<'_> {
             return Ok(());
         }
         let columns = self.column_terms(w, &mut ctl)?;
-        let rows = out.chunks_exact_mut(self.gemm.n.saturating_mul(4).max(1));
-        for (x, row) in x.chunks_exact(self.gemm.k.max(1)).zip(rows) {
+        let rows = self.row_terms(x, &mut ctl)?;
+        if let [column] = *columns {
+            ctl.next(rows.len())?;
+            add(out, &rows, column);
+            return Ok(());
+        }
+        let accumulators = out.chunks_exact_mut(self.gemm.n.saturating_mul(4).max(1));
+        for (row, accumulators) in rows.iter().zip(accumulators) {
             ctl.next(self.gemm.n)?;
-            let term = self.row_term(x, &mut ctl)?;
-            for (accumulator, column) in row.as_chunks_mut::<4>().0.iter_mut().zip(&columns) {
-                let sum = i32::from_le_bytes(*accumulator);
-                *accumulator = sum.wrapping_add(*column).wrapping_add(term).to_le_bytes();
-            }
+            add(accumulators, &columns, *row);
         }
         Ok(())
     }
@@ -275,64 +277,123 @@ impl Layer<'_> {
     /// `bias[j] - zx * sum over l of w[j][l] + k * zx * zw` for each column.
     fn column_terms(&self, w: &[u8], ctl: &mut Ctl<'_>) -> Result<Vec<i32>, Fatal> {
         let Gemm { k, n, .. } = self.gemm;
+        let mut terms = vec![0; n];
+        if self.zx != 0 {
+            sums(Dtype::I8, w, k, &mut terms, ctl)?;
+        }
         // k is at most 32,768.
-        let k_i32 = i32::try_from(k).unwrap_or(0);
-        let constant = k_i32.wrapping_mul(self.zx).wrapping_mul(self.zw);
-        let mut terms = vec![constant; n];
+        let k = i32::try_from(k).unwrap_or(0);
+        let constant = k.wrapping_mul(self.zx).wrapping_mul(self.zw);
+        for term in &mut terms {
+            *term = constant.wrapping_sub(self.zx.wrapping_mul(*term));
+        }
         for (term, bias) in terms.iter_mut().zip(self.biases()) {
             *term = term.wrapping_add(bias);
-        }
-        if self.zx != 0 {
-            for (term, w) in terms.iter_mut().zip(w.chunks_exact(k.max(1))) {
-                ctl.next(k)?;
-                *term = term.wrapping_sub(self.zx.wrapping_mul(sum(Dtype::I8, w)));
-            }
         }
         Ok(terms)
     }
 
-    /// `-zw * sum over l of x[l]`.
-    fn row_term(&self, x: &[u8], ctl: &mut Ctl<'_>) -> Result<i32, Fatal> {
+    /// `-zw * sum over l of x[i][l]` for each row.
+    fn row_terms(&self, x: &[u8], ctl: &mut Ctl<'_>) -> Result<Vec<i32>, Fatal> {
+        let mut terms = vec![0; self.gemm.m];
         if self.zw == 0 {
-            return Ok(0);
+            return Ok(terms);
         }
-        ctl.next(x.len())?;
-        let sum = sum(input_type(self.gemm.kind), x);
-        Ok(self.zw.wrapping_mul(sum).wrapping_neg())
+        sums(input_type(self.gemm.kind), x, self.gemm.k, &mut terms, ctl)?;
+        for term in &mut terms {
+            *term = self.zw.wrapping_mul(*term).wrapping_neg();
+        }
+        Ok(terms)
+    }
+}
+
+/// Adds terms, and a constant, to packed `i32`.
+fn add(accumulators: &mut [u8], terms: &[i32], constant: i32) {
+    for (accumulator, term) in accumulators.as_chunks_mut::<4>().0.iter_mut().zip(terms) {
+        let sum = i32::from_le_bytes(*accumulator);
+        *accumulator = sum.wrapping_add(*term).wrapping_add(constant).to_le_bytes();
+    }
+}
+
+/// Rows between two looks for a cancellation: at most 2^22 elements.
+const ROWS: usize = 128;
+
+/// Sums of the rows of a matrix of an 8-bit type; `k`, at most 32,768, is the length of a row.
+fn sums(
+    dtype: Dtype,
+    matrix: &[u8],
+    k: usize,
+    out: &mut [i32],
+    ctl: &mut Ctl<'_>,
+) -> Result<(), Fatal> {
+    let blocks = matrix.chunks(k.saturating_mul(ROWS).max(1));
+    for (block, out) in blocks.zip(out.chunks_mut(ROWS)) {
+        ctl.next(block.len())?;
+        macro_rules! by_length {
+            ($($short:literal)*) => {
+                match k {
+                    $($short => sums_of::<$short>(dtype, block, out),)*
+                    _ => {
+                        for (row, out) in block.chunks_exact(k.max(1)).zip(out) {
+                            *out = sum(dtype, row);
+                        }
+                    }
+                }
+            };
+        }
+        by_length!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+    }
+    Ok(())
+}
+
+/// [`sums`] of rows of a length known beforehand: no loop for each.
+fn sums_of<const K: usize>(dtype: Dtype, block: &[u8], out: &mut [i32]) {
+    for (row, out) in block.as_chunks::<K>().0.iter().zip(out) {
+        *out = sum(dtype, row);
     }
 }
 
 /// Sum of at most 32,768 elements of an 8-bit type.
+#[inline(always)]
 fn sum(dtype: Dtype, bytes: &[u8]) -> i32 {
     // An i8 with its top bit flipped is itself plus 128, as u8.
-    let flip = if dtype == Dtype::I8 { 0x80 } else { 0 };
-    let (wide, rest) = bytes.as_chunks::<16>();
+    let (flip, offset) = match dtype {
+        Dtype::I8 => (0x80, 128u32),
+        _ => (0, 0),
+    };
+    let (wide, rest) = if bytes.len() < 128 {
+        (&[][..], bytes)
+    } else {
+        bytes.as_chunks::<32>()
+    };
     let mut total = 0u32;
-    // 256 values of 8 bits fit 16 bits.
-    for block in wide.chunks(256) {
-        let mut lanes = [0u16; 16];
+    // 256 values of 8 bits fit 16 bits, of which there are four in each lane.
+    for block in wide.chunks(128) {
+        let mut lanes = [0u64; 4];
         for bytes in block {
-            for (lane, byte) in lanes.iter_mut().zip(bytes) {
-                *lane = lane.wrapping_add((byte ^ flip).into());
+            for (lane, bytes) in lanes.iter_mut().zip(bytes.as_chunks::<8>().0) {
+                let bytes = u64::from_le_bytes(*bytes) ^ u64::from_le_bytes([flip; 8]);
+                let (even, odd) = (bytes & EVEN_BYTES, (bytes >> 8) & EVEN_BYTES);
+                *lane = lane.wrapping_add(even).wrapping_add(odd);
             }
         }
-        for lane in lanes {
-            total = total.wrapping_add(lane.into());
+        for lane in lanes.map(u64::to_le_bytes) {
+            for sum in lane.as_chunks::<2>().0 {
+                total = total.wrapping_add(u16::from_le_bytes(*sum).into());
+            }
         }
     }
     for byte in rest {
         total = total.wrapping_add((byte ^ flip).into());
     }
     // At most 2^23, less 2^22.
-    let offset = if dtype == Dtype::I8 {
-        bytes.len() << 7
-    } else {
-        0
-    };
-    total
-        .cast_signed()
-        .wrapping_sub_unsigned(u32::try_from(offset).unwrap_or(0))
+    let count = u32::try_from(bytes.len()).unwrap_or(0);
+    let offset = count.wrapping_mul(offset);
+    total.wrapping_sub(offset).cast_signed()
 }
+
+/// The lower byte of each 16 bits.
+const EVEN_BYTES: u64 = 0x00ff_00ff_00ff_00ff;
 
 #[cfg(test)]
 mod tests {

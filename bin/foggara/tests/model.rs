@@ -26,10 +26,10 @@ fn an_mlp_becomes_a_folder() {
     );
     assert_eq!(said.code, Some(0), "{}", said.err);
     let want = "\
-x       U8 [rows, 784]  x = round(image / 0.003921569) + 0
+x       u8 [rows, 784]  x = round(image / 0.003921569) + 0
 v1      linear(x) 784 to 32  gas of a row 1171  /fc1/Gemm
 v2      linear(v1) 32 to 10  gas of a row 173  /fc2/Gemm
-output  v2: U8 [rows, 10]  logits = (v2 - 174) * 0.3193413
+output  v2: u8 [rows, 10]  logits = (v2 - 174) * 0.31934133
 gas     1344 a row, all operands inline
 ";
     let (lines, wrote) = said.out.split_at(want.len().min(said.out.len()));

@@ -15,6 +15,16 @@ pub enum Dtype {
     I32 = 6,
 }
 
+impl std::fmt::Display for Dtype {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::U8 => "u8",
+            Self::I8 => "i8",
+            Self::I32 => "i32",
+        })
+    }
+}
+
 impl Dtype {
     /// The number of ONNX `TensorProto.DataType`, which is the code on chain.
     pub const fn code(self) -> u8 {

@@ -171,7 +171,7 @@ pub enum EvalError {
     #[error("the plan is not consistent at {0}")]
     Plan(String),
     /// A value of another element type than the call takes.
-    #[error("{value} is {got:?}")]
+    #[error("{value} is {got}")]
     Dtype {
         /// Name of the value.
         value: String,

@@ -80,7 +80,7 @@ fn summary(out: &mut impl Write, model: &Lowered) -> Result<()> {
     });
     writeln!(
         out,
-        "x       {:?} [{rows}, {}]  {floats}",
+        "x       {} [{rows}, {}]  {floats}",
         input.dtype, input.row
     )?;
     for call in &plan.calls {
@@ -102,7 +102,7 @@ fn summary(out: &mut impl Write, model: &Lowered) -> Result<()> {
     let value = &output.value;
     writeln!(
         out,
-        "output  {value}: {:?} [{rows}, {}]  {floats}",
+        "output  {value}: {} [{rows}, {}]  {floats}",
         output.dtype, output.row
     )?;
     writeln!(

@@ -112,7 +112,7 @@ fn limits_hold_at_their_value_and_not_above() {
     above(
         "matmul",
         matmul(0, [2_049, 1, 32_768, 1], [1, 1]),
-        [2 * 2_049 << 15, 128 * MIB],
+        [2 * (2_049 << 15), 128 * MIB],
     );
 
     // An inline operand; an output of an operand's size.

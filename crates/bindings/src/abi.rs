@@ -21,6 +21,16 @@ sol!(
     "../../contracts/artifacts/IFoggaraMatmul.json"
 );
 sol!(MatmulCaller, "../../contracts/artifacts/MatmulCaller.json");
+sol!(
+    MlpClassifier,
+    "../../contracts/artifacts/MlpClassifier.json"
+);
+sol!(FedAvgRound, "../../contracts/artifacts/FedAvgRound.json");
+sol!(MedianRound, "../../contracts/artifacts/MedianRound.json");
+sol!(
+    FoggaraTensor,
+    "../../contracts/artifacts/IFoggaraTensor.json"
+);
 sol!(TestToken, "../../contracts/artifacts/TestToken.json");
 sol!(Zoo, "../../contracts/artifacts/Zoo.json");
 sol!(Delegate, "../../contracts/artifacts/Delegate.json");

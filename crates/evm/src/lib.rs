@@ -36,8 +36,6 @@ mod tx;
 
 #[cfg(feature = "std")]
 pub use backend::{AiBackend, choose_ai_backend};
-#[cfg(feature = "std")]
-pub use foggara_precompiles::Choice as AiChoice;
 pub use block::{BlockOptions, ExecutedState, OpenBlock, TxOutcome};
 pub use cancel::{Cancel, Watch};
 pub use diff::{MapAccount, MapState, normalise};
@@ -48,6 +46,8 @@ pub use fees::{
     L1FeeParams, base_fee_of_next, da_size, decode_extra_data, encode_extra_data, l1_cost,
     next_base_fee, operator_cost,
 };
+#[cfg(feature = "std")]
+pub use foggara_precompiles::Choice as AiChoice;
 pub use overlay::Overlay;
 pub use precompiles::{AiMeter, PrecompileContext, install_precompiles, precompile_addresses};
 pub use receipt::{DecodedReceipt, decode_receipt, logs_bloom};

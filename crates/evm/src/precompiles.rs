@@ -18,8 +18,7 @@ use core::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 use foggara_precompiles::{
-    CallKind, Fatal, Host, Loaded, NewTensor, Op, Outcome, REGISTRY, Record, address_of,
-    call,
+    CallKind, Fatal, Host, Loaded, NewTensor, Op, Outcome, REGISTRY, Record, address_of, call,
 };
 use foggara_primitives::addresses::AI_TENSOR;
 use revm::{

@@ -3,6 +3,7 @@
 use crate::{Chain, LaunchError, SequencerHandle, dev_signer, launch};
 use alloy::signers::local::PrivateKeySigner;
 use foggara_batcher::BatcherConfig;
+use foggara_evm::AiChoice;
 use foggara_sequencer::SequencerConfig;
 use std::{net::IpAddr, path::PathBuf};
 use url::Url;
@@ -96,6 +97,7 @@ pub struct SequencerBuilder {
     pub(crate) batcher_key: Option<PrivateKeySigner>,
     pub(crate) batcher: BatcherConfig,
     pub(crate) sequencer: SequencerConfig,
+    pub(crate) ai_backend: AiChoice,
     pub(crate) ack_memory: bool,
     pub(crate) rpc: Option<RpcOptions>,
     pub(crate) dev: bool,
@@ -125,6 +127,7 @@ impl SequencerBuilder {
             batcher_key: None,
             batcher: BatcherConfig::dev(),
             sequencer: SequencerConfig::default(),
+            ai_backend: AiChoice::Auto,
             ack_memory: false,
             rpc: None,
             dev: true,
@@ -191,6 +194,14 @@ impl SequencerBuilder {
     #[must_use]
     pub const fn sequencer(mut self, config: SequencerConfig) -> Self {
         self.sequencer = config;
+        self
+    }
+
+    /// Which instructions of the processor do the work of the AI operations. It changes no result; the
+    /// first node of a process decides for all.
+    #[must_use]
+    pub const fn ai_backend(mut self, choice: AiChoice) -> Self {
+        self.ai_backend = choice;
         self
     }
 

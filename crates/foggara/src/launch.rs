@@ -35,6 +35,11 @@ const CATCH_UP_TIME: Duration = Duration::from_secs(1);
 const DEV_CHAIN_IDS: std::ops::RangeInclusive<u64> = 0x464f_0000..=0x464f_ffff;
 
 pub(crate) async fn launch(builder: SequencerBuilder) -> Result<SequencerHandle, LaunchError> {
+    let ai = foggara_evm::choose_ai_backend(builder.ai_backend);
+    match ai.alarm() {
+        None => tracing::info!(name = ai.name(), "ai.backend"),
+        Some(alarm) => tracing::error!(name = ai.name(), ?alarm, "ai.backend"),
+    }
     let l1 = l1_side::open(&builder)?;
     let chain = chain(&builder, &l1).await?;
     l1_side::check(&chain, l1.client.as_ref()).await?;

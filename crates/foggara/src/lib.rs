@@ -24,6 +24,7 @@ pub use handle::{Included, SequencerHandle, Ticket};
 pub use reset::remove_state;
 
 pub use foggara_batcher::{BatcherConfig, DaPolicy};
+pub use foggara_evm::AiChoice;
 pub use foggara_primitives::{ChainSpec, Heads, L1Ref, L2Ref, RollupConfig};
 pub use foggara_rpc::{Level, TxStatus};
 pub use foggara_sequencer::{SequencerConfig, SpaceLimits};

@@ -4,6 +4,7 @@ use crate::{SequencerError, check::agrees, tip::Tip};
 use alloy_consensus::Header;
 use foggara_derive::l1_info_of;
 use foggara_evm::base_fee_of_next;
+use foggara_evm::{AiChoice, choose_ai_backend};
 use foggara_pool::{BlockUpdate, HeadFees, Pool};
 use foggara_primitives::{ChainSpec, L1Info, PayloadAttributes};
 use foggara_stf::{ExecError, ExecutedBlock};
@@ -95,6 +96,10 @@ impl Drop for Pipeline {
 impl Committer {
     fn commit(&self, sealed: &Sealed) -> Committed {
         let number = sealed.block.header.number;
+        if choose_ai_backend(AiChoice::Auto).is_faulty() {
+            // From here on all is computed portably; what was sealed before may be wrong.
+            tracing::error!(number, "ai.backend.faulty");
+        }
         match self.check(sealed) {
             Ok(true) => {}
             Ok(false) => return Committed::Mismatch,

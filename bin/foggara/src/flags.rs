@@ -5,6 +5,12 @@ use figment::value::{Dict, Value};
 use std::{net::IpAddr, path::PathBuf};
 use url::Url;
 
+/// Headings of the help text.
+const BLOCKS: &str = "Batcher and sequencer";
+const L1: &str = "L1";
+const LOGS: &str = "Logs";
+const RPC: &str = "RPC";
+
 /// Flags of the commands that run a node. Each is also a key of `foggara.toml` and, with `FOGGARA_` in
 /// front and `__` for each dot, an environment variable.
 #[derive(Debug, Clone, Default, Args)]
@@ -35,103 +41,64 @@ pub(crate) struct NodeFlags {
     pub(crate) genesis: Option<PathBuf>,
 
     /// Address of the RPC server [default: 127.0.0.1]
-    #[arg(long = "rpc.addr", value_name = "IP", help_heading = "RPC")]
+    #[arg(long = "rpc.addr", value_name = "IP", help_heading = RPC)]
     pub(crate) rpc_addr: Option<IpAddr>,
     /// Port of HTTP and WebSocket [default: 8545]
-    #[arg(long = "rpc.port", value_name = "N", help_heading = "RPC")]
+    #[arg(long = "rpc.port", value_name = "N", help_heading = RPC)]
     pub(crate) rpc_port: Option<u16>,
     /// Allowed origins, separated by commas [default: * in dev, none elsewhere]
-    #[arg(
-        long = "rpc.cors",
-        value_name = "LIST",
-        value_delimiter = ',',
-        help_heading = "RPC"
-    )]
+    #[arg(long = "rpc.cors", value_name = "LIST", value_delimiter = ',', help_heading = RPC)]
     pub(crate) rpc_cors: Option<Vec<String>>,
     /// Host names accepted beside the loopback ones, separated by commas
-    #[arg(
-        long = "rpc.hosts",
-        value_name = "LIST",
-        value_delimiter = ',',
-        help_heading = "RPC"
-    )]
+    #[arg(long = "rpc.hosts", value_name = "LIST", value_delimiter = ',', help_heading = RPC)]
     pub(crate) rpc_hosts: Option<Vec<String>>,
     /// Namespaces beside the default ones, separated by commas
-    #[arg(
-        long = "rpc.api",
-        value_name = "LIST",
-        value_delimiter = ',',
-        help_heading = "RPC"
-    )]
+    #[arg(long = "rpc.api", value_name = "LIST", value_delimiter = ',', help_heading = RPC)]
     pub(crate) rpc_api: Option<Vec<String>>,
     /// Operator port [default: RPC port + 1000]
-    #[arg(long = "admin.port", value_name = "N", help_heading = "RPC")]
+    #[arg(long = "admin.port", value_name = "N", help_heading = RPC)]
     pub(crate) admin_port: Option<u16>,
 
     /// Execution RPC of the L1 [default in dev: its own simulator]
-    #[arg(long = "l1", value_name = "URL", help_heading = "L1")]
+    #[arg(long = "l1", value_name = "URL", help_heading = L1)]
     pub(crate) l1_url: Option<Url>,
     /// Beacon API of the L1, for blobs
-    #[arg(long = "l1.beacon", value_name = "URL", help_heading = "L1")]
+    #[arg(long = "l1.beacon", value_name = "URL", help_heading = L1)]
     pub(crate) l1_beacon: Option<Url>,
     /// Port of the development L1 [default: 8546]
-    #[arg(long = "l1.port", value_name = "N", help_heading = "L1")]
+    #[arg(long = "l1.port", value_name = "N", help_heading = L1)]
     pub(crate) l1_port: Option<u16>,
     /// Blocks by which finalized trails on the development L1, or off [default: 2]
-    #[arg(long = "l1.finality", value_name = "N", help_heading = "L1")]
+    #[arg(long = "l1.finality", value_name = "N", help_heading = L1)]
     pub(crate) l1_finality: Option<String>,
     /// Time between blocks of the development L1 [default: 1s]
-    #[arg(long = "l1.block-time", value_name = "TIME", help_heading = "L1")]
+    #[arg(long = "l1.block-time", value_name = "TIME", help_heading = L1)]
     pub(crate) l1_block_time: Option<String>,
 
     /// Where batches go: auto, blobs or calldata [default: auto]
-    #[arg(
-        long = "batcher.da",
-        value_name = "KIND",
-        help_heading = "Batcher and sequencer"
-    )]
+    #[arg(long = "batcher.da", value_name = "KIND", help_heading = BLOCKS)]
     pub(crate) batcher_da: Option<String>,
     /// L1 blocks for which a channel stays open at most [default: 1]
-    #[arg(
-        long = "batcher.max-channel-age",
-        value_name = "N",
-        help_heading = "Batcher and sequencer"
-    )]
+    #[arg(long = "batcher.max-channel-age", value_name = "N", help_heading = BLOCKS)]
     pub(crate) batcher_max_channel_age: Option<u64>,
     /// The batcher's key: env:NAME or file:PATH
-    #[arg(
-        long = "batcher.key",
-        value_name = "SECRET",
-        help_heading = "Batcher and sequencer"
-    )]
+    #[arg(long = "batcher.key", value_name = "SECRET", help_heading = BLOCKS)]
     pub(crate) batcher_key: Option<String>,
     /// Execute every block a second time before it is committed [default: true]
-    #[arg(
-        long = "sequencer.self-check",
-        value_name = "BOOL",
-        help_heading = "Batcher and sequencer"
-    )]
+    #[arg(long = "sequencer.self-check", value_name = "BOOL", help_heading = BLOCKS)]
     pub(crate) sequencer_self_check: Option<bool>,
     /// L1 blocks on top of an origin before it is taken [default: 0]
-    #[arg(
-        long = "sequencer.l1-confs",
-        value_name = "N",
-        help_heading = "Batcher and sequencer"
-    )]
+    #[arg(long = "sequencer.l1-confs", value_name = "N", help_heading = BLOCKS)]
     pub(crate) sequencer_l1_confs: Option<u64>,
     /// What covers a returned hash: disk, or memory (survives nothing) [default: disk]
-    #[arg(
-        long = "pool.ack",
-        value_name = "KIND",
-        help_heading = "Batcher and sequencer"
-    )]
+    #[arg(long = "pool.ack", value_name = "KIND", help_heading = BLOCKS)]
     pub(crate) pool_ack: Option<String>,
 
     /// Log format: human or json [default: human]
-    #[arg(long = "log", value_name = "FORMAT", help_heading = "Logs")]
+    #[arg(long = "log", value_name = "FORMAT", help_heading = LOGS)]
     pub(crate) log_format: Option<String>,
     /// Log filter, for instance info,foggara_derive=debug [default: warn]
-    #[arg(long = "log.filter", value_name = "FILTER", help_heading = "Logs")]
+    #[arg(long = "log.filter", value_name = "FILTER", help_heading = LOGS)]
     pub(crate) log_filter: Option<String>,
 }
 

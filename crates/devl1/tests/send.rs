@@ -2,16 +2,14 @@
 
 mod common;
 
-use alloy_primitives::{Address, B256, Bytes, U256};
-use async_trait::async_trait;
+use alloy_primitives::{Address, Bytes, U256};
 use common::{Hand, INBOX, blob, call, chain, config, signer};
 use foggara_devl1::{DevL1, DevL1Config, GenesisAccount};
 use foggara_l1::{
-    BlockAt, BlockTag, FeeData, Inclusion, Intent, IntentError, IntentLog, L1Block, L1Client,
-    L1Error, L1Receipt, Severity, StateAt, SubmitError, TxEvent, TxFailure, TxId, TxManager,
-    TxManagerConfig, TxPayload, TxRequest,
+    Intent, IntentError, IntentLog, L1Client, L1Error, Severity, SubmitError, TxEvent, TxFailure,
+    TxId, TxManager, TxManagerConfig, TxPayload, TxRequest,
 };
-use foggara_primitives::L1Ref;
+use foggara_testkit::{Call, Line};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -415,75 +413,23 @@ async fn recorded_intents_are_taken_up_even_if_the_l1_lost_them() {
     );
 }
 
-/// An L1 that breaks the connection on some sends, after the transaction has arrived or before.
-#[derive(Debug)]
-struct Flaky {
-    inner: DevL1,
-    calls: AtomicU32,
-}
-
-#[async_trait]
-impl L1Client for Flaky {
-    async fn chain_id(&self) -> Result<u64, L1Error> {
-        self.inner.chain_id().await
-    }
-    async fn head(&self, tag: BlockTag) -> Result<L1Ref, L1Error> {
-        self.inner.head(tag).await
-    }
-    async fn header(
-        &self,
-        at: BlockAt,
-    ) -> Result<Option<(alloy_consensus::Header, B256)>, L1Error> {
-        self.inner.header(at).await
-    }
-    async fn block(&self, at: BlockAt) -> Result<Option<L1Block>, L1Error> {
-        self.inner.block(at).await
-    }
-    async fn receipts(&self, block: &L1Block) -> Result<Vec<L1Receipt>, L1Error> {
-        self.inner.receipts(block).await
-    }
-    async fn blobs(&self, block: L1Ref, hashes: &[B256]) -> Result<Vec<Bytes>, L1Error> {
-        self.inner.blobs(block, hashes).await
-    }
-    async fn send_raw(&self, raw: Bytes) -> Result<B256, L1Error> {
-        let broken = || L1Error::Transport {
-            endpoint: "flaky".into(),
-            reason: "broken".into(),
-        };
-        match self.calls.fetch_add(1, Ordering::SeqCst) % 3 {
-            0 => Err(broken()),
-            1 => {
-                self.inner.send_raw(&raw).map_err(L1Error::from)?;
-                Err(broken())
-            }
-            _ => self.inner.send_raw(&raw).map_err(L1Error::from),
-        }
-    }
-    async fn nonce(&self, address: Address, at: StateAt) -> Result<u64, L1Error> {
-        self.inner.nonce(address, at).await
-    }
-    async fn balance(&self, address: Address, at: StateAt) -> Result<U256, L1Error> {
-        self.inner.balance(address, at).await
-    }
-    async fn code(&self, address: Address, at: StateAt) -> Result<Bytes, L1Error> {
-        self.inner.code(address, at).await
-    }
-    async fn fees(&self) -> Result<FeeData, L1Error> {
-        self.inner.fees().await
-    }
-    async fn inclusion(&self, tx_hash: B256) -> Result<Option<Inclusion>, L1Error> {
-        self.inner.inclusion(tx_hash).await
-    }
-}
-
+/// The connection breaks on some sends, after the transaction has arrived or before.
 #[tokio::test]
 async fn broken_connections_neither_lose_nor_repeat_a_transaction() {
     let l1 = chain();
-    let client = Arc::new(Flaky {
-        inner: l1.clone(),
-        calls: AtomicU32::new(0),
+    let (inner, calls) = (l1.clone(), AtomicU32::new(0));
+    let line = Line::new(l1.clone(), move |call| {
+        let Call::Send(raw) = call else { return Ok(()) };
+        match calls.fetch_add(1, Ordering::SeqCst) % 3 {
+            0 => Err(Line::cut()),
+            1 => {
+                inner.send_raw(raw)?;
+                Err(Line::cut())
+            }
+            _ => Ok(()),
+        }
     });
-    let mut sender = TxManager::new(client, signer(0), TxManagerConfig::dev())
+    let mut sender = TxManager::new(Arc::new(line), signer(0), TxManagerConfig::dev())
         .await
         .unwrap();
     let (mut sent, mut done) = (0, Vec::new());

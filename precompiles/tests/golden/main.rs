@@ -1,6 +1,8 @@
 //! Golden vectors of every function, `testdata/precompiles/*.json`: an array of calls, each with
 //! its calldata, gas, and output or revert data.
 
+mod gas_table;
+
 use alloy_primitives::{B256, Bytes, hex, keccak256};
 use foggara_precompiles::{
     Fatal, Host, Loaded, Outcome, Portable, Record, address_of, call, op_at,

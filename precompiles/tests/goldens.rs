@@ -1,6 +1,12 @@
 //! A million roundings that ONNX Runtime and FBGEMM did, again through `requant` and `linear`.
 //!
 //! `testdata/goldens/README.md` says how the inputs are drawn and where the outputs come from.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "sizes and fields of the golden values are small"
+)]
 
 use foggara_precompiles::{Backend, NoHost, Outcome, Portable, address_of, call, op_at};
 use std::{fs, path::Path};

@@ -54,6 +54,9 @@ pub(crate) enum Attribute {
     Other(i32),
 }
 
+/// An attribute that an operator may have: its name, which values it may have, and those in words.
+pub(crate) type Rule = (&'static str, fn(&Attribute) -> bool, &'static str);
+
 impl Node {
     pub(crate) fn refuse(&self, reason: Refusal) -> OnnxError {
         OnnxError::Refused {
@@ -86,10 +89,7 @@ impl Node {
     }
 
     /// Refuses attributes other than these, and values other than what is expected of them.
-    pub(crate) fn attributes(
-        &self,
-        known: &[(&str, fn(&Attribute) -> bool, &'static str)],
-    ) -> Result<(), OnnxError> {
+    pub(crate) fn attributes(&self, known: &[Rule]) -> Result<(), OnnxError> {
         for (name, value) in &self.attributes {
             let rule = known.iter().find(|(known, ..)| known == name);
             let want = match rule {

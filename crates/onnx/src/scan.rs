@@ -107,10 +107,10 @@ mod tests {
         let mut out = vec![number << 3 | 2];
         let mut size = content.len();
         while size >= 0x80 {
-            out.push(0x80 | (size & 0x7f) as u8);
+            out.push(0x80 | size.to_le_bytes()[0]);
             size >>= 7;
         }
-        out.push(size as u8);
+        out.push(size.to_le_bytes()[0]);
         out.extend_from_slice(content);
         out
     }

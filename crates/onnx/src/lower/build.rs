@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn a_table_that_clamps_is_seen() {
         let table = |f: &dyn Fn(i8) -> i8| -> [u8; 256] {
-            std::array::from_fn(|byte| f((byte as u8).cast_signed()).cast_unsigned())
+            std::array::from_fn(|byte| f(byte.to_le_bytes()[0].cast_signed()).cast_unsigned())
         };
         assert_eq!(as_clamp(Dtype::I8, &table(&|x| x.max(0))), Some((0, 127)));
         assert_eq!(

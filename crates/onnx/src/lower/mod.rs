@@ -322,14 +322,14 @@ impl<'a> Lowering<'a> {
 
     fn reshape(&mut self, node: &Node) -> Result<Value, OnnxError> {
         let mut value = self.value(node, 0)?;
-        let shape = match &mut value {
-            Value::Input(shape)
-            | Value::Quantised(Quantised { shape, .. })
-            | Value::Real(Real {
-                q: Quantised { shape, .. },
-                ..
-            }) => shape,
-            _ => return Err(node.refuse(Refusal::Float)),
+        let (Value::Input(shape)
+        | Value::Quantised(Quantised { shape, .. })
+        | Value::Real(Real {
+            q: Quantised { shape, .. },
+            ..
+        })) = &mut value
+        else {
+            return Err(node.refuse(Refusal::Float));
         };
         *shape = shape.reshaped(node, self.graph)?;
         self.narrow(node, &mut value);

@@ -1,4 +1,5 @@
 //! The committed models, and a chain that runs their plans.
+#![allow(dead_code, reason = "each test file uses a part")]
 
 use foggara_onnx::{Call, Function, LinearCall, LutCall, Model, ScaledCall, lower};
 use foggara_precompiles::{NoHost, Outcome, Portable, call, op_at};
@@ -64,7 +65,8 @@ pub(crate) fn on_chain(model: &Model, input: &[u8]) -> (Vec<u8>, u64) {
         let op = op_at(account).unwrap();
         match call(op, &calldata, u64::MAX >> 1, &mut NoHost, &Portable) {
             Outcome::Success { gas, output } => {
-                let size = u64::from_be_bytes(output[56..64].try_into().unwrap()) as usize;
+                let size = u64::from_be_bytes(output[56..64].try_into().unwrap());
+                let size = usize::try_from(size).unwrap();
                 values.insert(&step.result, output[64..64 + size].to_vec());
                 total += gas;
             }
@@ -81,7 +83,7 @@ fn calldata(model: &Model, step: &Call, rows: u64, values: &BTreeMap<&str, Vec<u
     };
     let maybe = |name: &Option<String>| name.as_ref().map(tensor);
     let value = |name: &String| Some(values[name.as_str()].clone());
-    let m = rows as i64;
+    let m = i64::try_from(rows).unwrap();
     match &step.function {
         Function::Linear(LinearCall {
             kind,
@@ -149,6 +151,7 @@ fn calldata(model: &Model, step: &Call, rows: u64, values: &BTreeMap<&str, Vec<u
 
 /// Static words, then one tail per operand; an absent operand is an empty tail.
 fn encode(selector: [u8; 4], params: &[i64], operands: &[Option<Vec<u8>>]) -> Vec<u8> {
+    let size = |bytes: usize| i64::try_from(bytes).unwrap();
     let word = |value: i64| {
         let mut word = [if value < 0 { 0xff } else { 0 }; 32];
         word[24..].copy_from_slice(&value.to_be_bytes());
@@ -159,12 +162,12 @@ fn encode(selector: [u8; 4], params: &[i64], operands: &[Option<Vec<u8>>]) -> Ve
     let mut tails = Vec::new();
     for operand in operands {
         let at = 32 * (params.len() + operands.len()) + tails.len();
-        out.extend(word(at as i64));
+        out.extend(word(size(at)));
         let Some(bytes) = operand else {
             tails.extend(word(0));
             continue;
         };
-        tails.extend(word(bytes.len() as i64 + 1));
+        tails.extend(word(size(bytes.len()) + 1));
         tails.push(0);
         tails.extend_from_slice(bytes);
         tails.resize(tails.len().next_multiple_of(32), 0);

@@ -15,7 +15,7 @@ pub(crate) fn away(n: i64, d: u64) -> i64 {
 }
 
 /// [`away`] for what does not fit 64 bits.
-#[inline(always)]
+#[cfg(test)]
 pub(crate) fn away_wide(n: i128, d: u128) -> i128 {
     let magnitude = n.unsigned_abs();
     let (Some(q), Some(r)) = (magnitude.checked_div(d), magnitude.checked_rem(d)) else {

@@ -2,25 +2,6 @@
 //! instructions.
 
 use crate::{Dtype, Fatal, backend::Ctl};
-use core::hint::black_box;
-
-/// All ones if `x` is negative, else zero.
-///
-/// Out of sight of the compiler: it would make branches of what is done with it, and nobody foretells
-/// which way random data take.
-#[inline(always)]
-fn is_negative(x: i64) -> i64 {
-    black_box(x >> 63)
-}
-
-/// `x` within `lowest..=highest`, where the differences fit.
-#[inline(always)]
-pub(super) fn clamp(x: i64, lowest: i64, highest: i64) -> i64 {
-    let below = is_negative(x.wrapping_sub(lowest));
-    let above = is_negative(highest.wrapping_sub(x));
-    let x = x ^ ((x ^ highest) & above);
-    x ^ ((x ^ lowest) & below)
-}
 
 /// An element of `N` bytes, little-endian.
 pub(super) trait Element<const N: usize>: Copy + Ord + Into<i64> {
@@ -28,8 +9,6 @@ pub(super) trait Element<const N: usize>: Copy + Ord + Into<i64> {
     fn store(self) -> [u8; N];
     /// The nearest value.
     fn saturate(x: i64) -> Self;
-    /// The value, which is in range.
-    fn exactly(x: i64) -> Self;
     fn saturating_add(self, other: Self) -> Self;
     fn saturating_sub(self, other: Self) -> Self;
     fn saturating_mul(self, other: Self) -> Self;
@@ -49,18 +28,13 @@ macro_rules! element {
             #[inline(always)]
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It is in range.
             fn saturate(x: i64) -> Self {
-                // Masks as in `clamp`, for any x, with lowest <= 0 <= highest: a difference that overflows has
-                // the wrong sign, but then so has x.
+                // Masks: a comparison would be a branch, and nobody foretells which way random data
+                // take. With lowest <= 0 <= highest, where a difference overflows x has the other sign.
                 let (lowest, highest) = Dtype::$dtype.range();
                 let below = (x.wrapping_sub(lowest) & x) >> 63;
                 let above = (highest.wrapping_sub(x) & !x) >> 63;
                 let x = x ^ ((x ^ highest) & above);
                 (x ^ ((x ^ lowest) & below)) as Self
-            }
-            #[inline(always)]
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It is in range.
-            fn exactly(x: i64) -> Self {
-                x as Self
             }
             #[inline(always)]
             fn saturating_add(self, other: Self) -> Self {

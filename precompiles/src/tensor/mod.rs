@@ -3,10 +3,10 @@
 mod element;
 pub(crate) mod eltwise;
 pub(crate) mod gemm;
-pub(crate) mod store;
 pub(crate) mod linear;
 pub(crate) mod reduce;
 mod scales;
+pub(crate) mod store;
 #[cfg(test)]
 mod testing;
 mod topk;

@@ -347,6 +347,11 @@ impl Axes {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss
+)]
 mod tests {
     use super::super::testing::{Arg, Sample, i32s, inline, ints};
     use super::*;

@@ -2,6 +2,7 @@
 
 mod pair;
 mod requant;
+mod scaled;
 mod single;
 #[cfg(test)]
 mod tests;
@@ -18,7 +19,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function {
         selector: [0x18, 0x47, 0xc4, 0x8d],
         signature: "scaled((uint8,uint8,uint8,int32,int32,int32,int32,int32,uint8,int32,int32),bytes,bytes)",
-        run: pair::scaled,
+        run: scaled::scaled,
     },
     Function {
         selector: [0x0b, 0xd4, 0x7a, 0x9f],

@@ -2,8 +2,9 @@
 
 use super::super::element::{Element, map, with_element};
 use crate::{
-    Dtype, OpError,
+    Dtype, Fatal, OpError,
     abi::Args,
+    backend::Ctl,
     call::{Call, Out, Price, Stop},
     operand::{Operand, Want},
     round,
@@ -64,13 +65,20 @@ pub(super) fn shift(call: &mut Call<'_>, args: &Args<'_>) -> Result<Vec<u8>, Sto
     let x = x.fetch(call)?;
     let (out, ctl) = (result.part(0), &mut call.ctl());
     with_element!(from, T, N, {
-        with_element!(to, U, M, {
-            map::<T, U, N, M>(&x, out, ctl, |x| {
-                U::saturate(round::away_shift(x.into(), s))
-            })?;
-        });
+        with_element!(to, U, M, shift_all::<T, U, N, M>(&x, s, out, ctl)?);
     });
     call.finish(&price, result)
+}
+
+fn shift_all<T: Element<N>, U: Element<M>, const N: usize, const M: usize>(
+    x: &[u8],
+    s: u8,
+    out: &mut [u8],
+    ctl: &mut Ctl<'_>,
+) -> Result<(), Fatal> {
+    map(x, out, ctl, |x: T| {
+        U::saturate(round::away_shift(x.into(), s))
+    })
 }
 
 /// `unary(uint8 flags, uint8 op, uint8 dtype, int64 lo, int64 hi, bytes x) returns (bytes y)`:

@@ -10,6 +10,15 @@
         clippy::unwrap_used
     )
 )]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        reason = "tests cast what they have made"
+    )
+)]
 
 extern crate alloc;
 

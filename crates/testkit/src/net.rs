@@ -25,6 +25,9 @@ pub const NET_L1_CHAIN_ID: u64 = 900;
 const TIME: u64 = 1_700_000_000;
 
 /// The key with this number.
+///
+/// # Panics
+/// For zero, which is no key.
 pub fn numbered_signer(index: u8) -> PrivateKeySigner {
     PrivateKeySigner::from_bytes(&B256::with_last_byte(index)).expect("a small number is a key")
 }

@@ -9,11 +9,12 @@
 //! than KECCAK256's.
 //!
 //! Source: `PRECOMPILES.md` section 5.
+#![allow(clippy::cast_possible_truncation, reason = "sizes here are small")]
 
 mod shapes;
 
 use alloy_primitives::keccak256;
-use foggara_precompiles::{Backend, NoHost, Outcome, Portable, address_of, call, op_at};
+use foggara_precompiles::{Backend, Choice, NoHost, Outcome, address_of, call, op_at, select};
 use k256::ecdsa::{RecoveryId, Signature, SigningKey, VerifyingKey};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use shapes::{Genes, TARGETS, Target};
@@ -32,7 +33,7 @@ const KECCAK_BYTES: usize = 64 << 10;
 
 fn main() {
     let mut args = std::env::args().skip(1);
-    let (mut shapes, mut name, mut functions) = (4_200usize, "native".to_owned(), Vec::new());
+    let (mut shapes, mut name, mut functions) = (4_200usize, "avx2".to_owned(), Vec::new());
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--shapes" => shapes = args.next().and_then(|n| n.parse().ok()).expect("a number"),
@@ -40,8 +41,12 @@ fn main() {
             _ => functions.push(arg),
         }
     }
-    let backend =
-        backend_named(&name).expect("native, portable, avx2, avx512 or neon, if it is here");
+    let choice: Choice = name
+        .parse()
+        .expect("auto, portable, avx2, avx512-vnni or neon");
+    let selection = select(choice);
+    assert!(selection.alarm.is_none(), "{:?}", selection.alarm);
+    let backend = selection.backend;
     println!("backend {}, {shapes} shapes a function", backend.name());
     let yardsticks = Yardsticks::new();
     println!("| function | shapes | Mgas/s at worst | of ecrecover | of KECCAK256 | shape |");
@@ -204,8 +209,4 @@ impl std::fmt::Display for Worst {
             if self.passes() { "" } else { " MISSED" },
         )
     }
-}
-
-fn backend_named(_: &str) -> Option<Box<dyn Backend>> {
-    Some(Box::new(Portable))
 }

@@ -4,7 +4,7 @@
 use alloy_primitives::{U256, keccak256};
 
 /// What decides a call.
-pub type Genes = [u32; 10];
+pub(crate) type Genes = [u32; 10];
 
 /// Sides at which kernels change their way.
 const EDGES: [u64; 24] = [
@@ -17,16 +17,16 @@ const WORK_MAX: u64 = 1 << 24;
 
 /// A function to search.
 #[derive(Debug, Clone, Copy)]
-pub struct Target {
-    pub name: &'static str,
-    pub op: u8,
+pub(crate) struct Target {
+    pub(crate) name: &'static str,
+    pub(crate) op: u8,
     signature: &'static str,
     args: fn(&mut Maker<'_>) -> Vec<Arg>,
 }
 
 impl Target {
     /// The call with these genes, and a description of its shape.
-    pub fn call(&self, genes: &Genes) -> (Vec<u8>, String) {
+    pub(crate) fn call(&self, genes: &Genes) -> (Vec<u8>, String) {
         let mut maker = Maker { genes, next: 0 };
         let args = (self.args)(&mut maker);
         let mut calldata = keccak256(self.signature)[..4].to_vec();
@@ -51,7 +51,7 @@ const fn target(
 }
 
 /// Every function whose work depends on its shape.
-pub const TARGETS: &[Target] = &[
+pub(crate) const TARGETS: &[Target] = &[
     target(
         "matmul",
         0x01,
@@ -516,7 +516,7 @@ fn encode(args: &[Arg]) -> Vec<u8> {
 }
 
 /// Reads genes.
-pub struct Maker<'a> {
+pub(crate) struct Maker<'a> {
     genes: &'a Genes,
     next: usize,
 }

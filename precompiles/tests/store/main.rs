@@ -1,4 +1,6 @@
 //! The tensor store over a chain in memory: every function, its rules, its gas, its errors.
+
+#![allow(clippy::cast_possible_truncation, reason = "sizes here are small")]
 #![allow(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
@@ -395,7 +397,7 @@ fn an_operand_pays_for_the_pages_it_touches() {
         assert_eq!(price(&mut world, operand, rows), 2_100 + 400 * pages);
         assert!(!world.is_resident(id));
     }
-    let mut world = world.clone();
+    let mut world = world;
     assert_eq!(price(&mut world, stored(id, 0, 0), 7), 2_100 + 400 * 7);
     // Now it is resident, to the end of the transaction.
     assert!(world.is_resident(id) && !world.is_created(id));

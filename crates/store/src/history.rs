@@ -77,6 +77,17 @@ pub(crate) fn storage_at(
     })
 }
 
+/// Whether a slot has changed since block `n`.
+pub(crate) fn has_changed(
+    tx: &dyn ReadTx,
+    address: Address,
+    slot: B256,
+    n: u64,
+) -> Result<bool, StoreError> {
+    let from = keys::slot_history(&address, &slot, n.saturating_add(1));
+    Ok(next_change(tx, Table::StoragesHistory, &from)?.is_some())
+}
+
 /// The block of the first mark at or after `from` that has the same prefix.
 fn next_change(tx: &dyn ReadTx, table: Table, from: &[u8]) -> Result<Option<u64>, StoreError> {
     let Some((found, _)) = tx.seek(table, from)? else {

@@ -20,7 +20,10 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 
 /// Packed bytes of one row of `TensorBytes`.
-const RUN_BYTES: u64 = 65_536;
+const RUN: usize = 65_536;
+
+/// Most packed bytes of a tensor (`PRECOMPILES.md` section 3).
+const TENSOR_BYTES_MAX: usize = 256 << 20;
 
 /// Seconds for which bytes are kept after their expiry (`PRECOMPILES.md` section 6.3): 60 days.
 pub const TENSOR_RETENTION: u64 = 5_184_000;
@@ -37,7 +40,7 @@ pub(crate) fn write(tx: &mut dyn WriteTx, tensor: &StoredTensor) -> Result<(), S
         page_roots,
     } = tensor;
     let mut run = 0u32;
-    for chunk in bytes.chunks(RUN_BYTES as usize) {
+    for chunk in bytes.chunks(RUN) {
         tx.put(Table::TensorBytes, &keys::tensor_run(id, run), chunk)?;
         run = run.saturating_add(1);
     }
@@ -52,25 +55,25 @@ fn whole(tx: &dyn ReadTx, table: Table, id: B256) -> Result<Option<Bytes>, Store
 }
 
 fn read(tx: &dyn ReadTx, id: B256, range: &Range<u64>) -> Result<Option<Bytes>, StoreError> {
-    let size = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(0);
-    let mut out = Vec::with_capacity(size);
-    let mut at = range.start;
-    while at < range.end {
-        let run = at / RUN_BYTES;
-        let Ok(key) = u32::try_from(run) else {
+    let (Ok(start), Ok(end)) = (usize::try_from(range.start), usize::try_from(range.end)) else {
+        return Ok(None);
+    };
+    let mut out = Vec::with_capacity(end.saturating_sub(start).min(TENSOR_BYTES_MAX));
+    let mut at = start;
+    while at < end {
+        let Ok(run) = u32::try_from(at / RUN) else {
             return Ok(None);
         };
-        let Some(chunk) = tx.get(Table::TensorBytes, &keys::tensor_run(&id, key))? else {
+        let Some(chunk) = tx.get(Table::TensorBytes, &keys::tensor_run(&id, run))? else {
             return Ok(None);
         };
-        let start = run * RUN_BYTES;
-        let end = range.end.min(start + RUN_BYTES);
-        let part = chunk.get((at - start) as usize..(end - start) as usize);
-        let Some(part) = part else {
+        let from = at % RUN;
+        let to = RUN.min(end - at + from);
+        let Some(part) = chunk.get(from..to) else {
             return Ok(None);
         };
         out.extend_from_slice(part);
-        at = end;
+        at += to - from;
     }
     Ok(Some(out.into()))
 }
@@ -147,8 +150,8 @@ impl Overlay {
 
 impl Store {
     /// Forgets the bytes of tensors whose retention is over, and everything about those without a record,
-    /// by what the finalized block says, so that no reorganisation asks for them again: a bounded number,
-    /// from `after` on. Says where to go on, or `None` at the end. Called now and then, from no hot path,
+    /// if their record has not changed since the finalized block, so that no reorganisation asks for them
+    /// again: a bounded number, from `after` on. Says where to go on, or `None` at the end. Called now and then, from no hot path,
     /// and never by a node that answers calls of any age.
     ///
     /// # Errors
@@ -169,13 +172,12 @@ impl Store {
         })?;
         for id in &ids {
             let slot = record_slot(*id);
-            let now = state::storage(&*tx, AI_TENSOR, slot)?;
-            let then = history::storage_at(&*tx, AI_TENSOR, slot, finalized.number)?;
-            let has_record = !(now.is_zero() && then.is_zero());
-            let kept_until = expiry(now)
-                .max(expiry(then))
-                .saturating_add(TENSOR_RETENTION);
-            if has_record && finalized.timestamp < kept_until {
+            if history::has_changed(&*tx, AI_TENSOR, slot, finalized.number)? {
+                continue;
+            }
+            let record = state::storage(&*tx, AI_TENSOR, slot)?;
+            let kept_until = expiry(record).saturating_add(TENSOR_RETENTION);
+            if !record.is_zero() && finalized.timestamp < kept_until {
                 continue;
             }
             let mut run = 0u32;
@@ -183,7 +185,7 @@ impl Store {
                 run = run.saturating_add(1);
             }
             tx.delete(Table::TensorPageRoots, id.as_slice())?;
-            if !has_record {
+            if record.is_zero() {
                 tx.delete(Table::TensorDescriptors, id.as_slice())?;
             }
         }

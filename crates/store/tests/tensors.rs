@@ -17,7 +17,9 @@ use std::{ops::ControlFlow, sync::Arc};
 const RUN: usize = 65_536;
 
 fn tensor(seed: u8, size: usize) -> StoredTensor {
-    let bytes: Vec<u8> = (0..size).map(|n| (n * 31 % 251) as u8 ^ seed).collect();
+    let bytes: Vec<u8> = (0..size)
+        .map(|n| u8::try_from(n * 31 % 251).unwrap() ^ seed)
+        .collect();
     let descriptor = Bytes::from(keccak256(&bytes).to_vec());
     StoredTensor {
         id: keccak256(&descriptor),

@@ -206,9 +206,10 @@ impl AiCalls {
 
     /// `[8, 32]` times rows of the same tensor, transposed.
     fn product(&self, rng: &mut StdRng, store: u64) -> (u8, Vec<u8>) {
-        let rows = rng.random_range(1..9u64);
+        let count = rng.random_range(1..9usize);
+        let rows = count as u64;
         let weights = match rng.random_range(0..4) {
-            0 => inline(&self.contents[5].data[..rows as usize * 32]),
+            0 => inline(&self.contents[5].data[..count * 32]),
             1 => by_handle(self.contents[5].id, (8 - rows) * 32, 0),
             2 => by_handle(self.contents[5].id, 0, rows * 32),
             // A type that does not fit, or a range.

@@ -342,7 +342,11 @@ fn mean(backend: &dyn Backend, random: &mut Random, _: usize) -> Result<(), Stri
 
 fn trimmed(backend: &dyn Backend, random: &mut Random, _: usize) -> Result<(), String> {
     let (clients, count) = clients(random, 1);
-    let (dtype, size) = random.pick(&ORDERED);
+    let (dtype, size) = if random.chance(5) {
+        (Dtype::U8, 1)
+    } else {
+        random.pick(&ORDERED)
+    };
     let inputs = random.inputs(clients, count, size);
     let inputs = slices(&inputs);
     let most = (clients - 1) / 2;

@@ -41,10 +41,14 @@ mod tensor;
 mod testing;
 pub mod tree;
 
-#[cfg(all(feature = "std", target_arch = "x86_64"))]
-pub use backend::{Avx2, Avx512};
+#[cfg(all(feature = "std", target_arch = "aarch64"))]
+pub use backend::Neon;
+#[cfg(feature = "parallel")]
+pub use backend::Parallel;
 #[cfg(feature = "std")]
 pub use backend::{Alarm, Choice, Selection, UnknownChoice, select};
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+pub use backend::{Avx2, Avx512};
 pub use backend::{Backend, Ctl, Gemm, Kind, Mean, Portable, Requant, Sampled, Scales};
 pub use dtype::Dtype;
 pub use host::{CREATED, CallKind, Host, Loaded, NewTensor, NoHost, RESIDENT, Record};

@@ -4,7 +4,7 @@
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // Of checked shapes.
 
 use super::{
-    Ctl,
+    Ctl, aggregate,
     tiled::{Form, GROUPS, GROUPS_OF_HALVES, Micro, Part, ROW, Scratch, Side, Tile, blocks},
 };
 use crate::{Dtype, Fatal};
@@ -24,10 +24,11 @@ pub(super) fn gram<M: Micro>(
     let (size, a_forms, b_form, groups): (_, &[Form], _, _) = match dtype {
         Dtype::I8 if M::SINGLE_BYTES => (1, &[Form::Flipped], Form::Bytes, GROUPS),
         Dtype::I8 => (1, &[Form::WideI8], Form::WideI8, GROUPS),
-        _ => {
+        Dtype::I16 => {
             let halves = &[Form::LowBytes, Form::HighBytes];
             (2, halves, Form::Words, GROUPS_OF_HALVES)
         }
+        _ => return aggregate::gram(dtype, inputs, out, ctl),
     };
     let clients = inputs.len();
     let step = groups * b_form.elements();

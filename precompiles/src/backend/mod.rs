@@ -17,31 +17,41 @@ mod tests;
 mod avx2;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod avx512;
-#[cfg(feature = "std")]
+#[cfg(all(feature = "std", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod divide;
-#[cfg(feature = "std")]
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod gram;
-#[cfg(feature = "std")]
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod keccak;
-#[cfg(feature = "std")]
+#[cfg(all(feature = "std", target_arch = "aarch64"))]
+mod neon;
+#[cfg(all(feature = "std", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod order;
-#[cfg(feature = "std")]
+#[cfg(feature = "parallel")]
+mod parallel;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod products;
-#[cfg(feature = "std")]
+#[cfg(all(feature = "std", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod rescale;
 #[cfg(feature = "std")]
 mod select;
-#[cfg(feature = "std")]
+#[cfg(all(feature = "std", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod sorts;
+#[cfg(all(feature = "std", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod sums;
-#[cfg(feature = "std")]
+#[cfg(all(feature = "std", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod thin;
-#[cfg(feature = "std")]
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod tiled;
 
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 pub use avx2::Avx2;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 pub use avx512::Avx512;
+#[cfg(all(feature = "std", target_arch = "aarch64"))]
+pub use neon::Neon;
+#[cfg(feature = "parallel")]
+pub use parallel::Parallel;
 pub use portable::Portable;
 pub use sampled::Sampled;
 #[cfg(feature = "std")]

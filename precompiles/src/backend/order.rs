@@ -1,7 +1,7 @@
 //! Order statistics by sorting networks: each lane of a vector is a coordinate, each vector a
 //! client, and a comparator is a minimum and a maximum of two vectors.
 //!
-//! Sixteen clients at a time are sorted in registers as they are loaded. What merges the sixteens is
+//! Up to 32 clients at a time are sorted in registers as they are loaded. What merges those is
 //! Batcher's odd-even merge, from which everything is cut that the wanted ranks do not need:
 //!
 //! - ranks that are not wanted: their comparators go, or keep only a minimum or a maximum;
@@ -10,19 +10,21 @@
 
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // Of checked shapes.
 
-use super::{Ctl, divide};
+use super::{Ctl, divide, sorts::Sort};
 use crate::Fatal;
 use alloc::{rc::Rc, vec, vec::Vec};
 use core::cell::RefCell;
 
 /// Clients at most, a power of two.
 const WIRES: usize = 256;
-/// Bytes of all pieces together, for the second cache; of one piece, for the prefetcher; of a line.
-const PIECES: usize = 1 << 18;
-const PIECE: usize = 1 << 12;
-const LINE: usize = 64;
-/// Clients sorted in registers.
-const BLOCK: usize = 16;
+/// How far ahead of each client memory is asked for: the machine itself does not follow so many
+/// streams.
+const AHEAD: usize = 1 << 8;
+/// Vectors of one block of clients before it is the next block's turn: as many streams of memory as a
+/// block has clients are as many as a processor has addresses at hand.
+const RUN: usize = 16;
+/// Most clients that are sorted in registers.
+const BLOCK: usize = 32;
 
 /// Vectors of `N` elements of type `T`, for whoever holds the proof of their instructions.
 pub(super) trait Lanes<T, const N: usize>: Copy {
@@ -30,6 +32,8 @@ pub(super) trait Lanes<T, const N: usize>: Copy {
     type Vector: Copy;
     /// The first `N` elements of `bytes`.
     fn load_bytes(self, bytes: &[u8]) -> Self::Vector;
+    /// Asks for memory that will be read soon; any address will do.
+    fn prefetch(self, address: *const u8);
     fn load(self, elements: &[T; N]) -> Self::Vector;
     fn store(self, vector: Self::Vector, elements: &mut [T; N]);
     fn min(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
@@ -40,15 +44,23 @@ pub(super) trait Lanes<T, const N: usize>: Copy {
 pub(super) trait Element: Copy + Into<i64> {
     const BYTES: usize;
     const MAX: Self;
+    /// Holds the sum of 256 elements.
+    type Sum: Copy + Default + Into<i64>;
+    fn add(self, sum: Self::Sum) -> Self::Sum;
     /// Writes the low bytes of `x`.
     fn write(x: i64, out: &mut [u8]);
 }
 
 macro_rules! element {
-    ($type:ty) => {
+    ($type:ty, $sum:ty) => {
         impl Element for $type {
+            type Sum = $sum;
             const BYTES: usize = size_of::<$type>();
             const MAX: Self = Self::MAX;
+            #[inline(always)]
+            fn add(self, sum: $sum) -> $sum {
+                sum.wrapping_add(self.into())
+            }
             #[inline(always)]
             fn write(x: i64, out: &mut [u8]) {
                 out.copy_from_slice(&x.to_le_bytes()[..Self::BYTES]);
@@ -56,10 +68,10 @@ macro_rules! element {
         }
     };
 }
-element!(i8);
-element!(u8);
-element!(i16);
-element!(i32);
+element!(i8, i32);
+element!(u8, i32);
+element!(i16, i32);
+element!(i32, i64);
 
 /// What a comparator keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,7 +88,7 @@ struct Layer {
     pairs: Vec<(u8, u8)>,
 }
 
-/// What merges sorted sixteens of `clients` so that ranks `cut..clients - cut` can be summed.
+/// What merges sorted blocks of `clients` so that ranks `cut..clients - cut` can be summed.
 #[derive(Debug)]
 struct Network {
     clients: usize,
@@ -144,7 +156,7 @@ impl Network {
     }
 }
 
-/// The layers of Batcher's sort that merge sorted sixteens to one sorted list.
+/// The layers of Batcher's sort that merge sorted blocks to one sorted list.
 fn merges(wires: usize) -> Vec<Vec<(u8, u8)>> {
     let mut layers = Vec::new();
     let mut size = BLOCK;
@@ -179,119 +191,140 @@ pub(super) fn trimmed<T: Element, const N: usize, L: Lanes<T, N>>(
 ) -> Result<(), Fatal> {
     let width = N * T::BYTES;
     let network = Network::cached(inputs.len(), cut);
-    let mut wires = vec![[T::MAX; N]; inputs.len().next_multiple_of(BLOCK)];
-    // Clients tend to lie a power of two apart, where vectors of all of them would fall into the
-    // same few cache lines: a piece of each is copied together first.
-    let piece = (PIECES / inputs.len()).clamp(LINE, PIECE).min(out.len()) / LINE * LINE;
-    let piece = piece.max(LINE);
-    let pitch = piece + LINE;
-    let mut pieces = vec![0; inputs.len() * pitch];
-    let mut last = vec![0; width];
-    let mut at = 0;
-    for out in out.chunks_mut(piece) {
-        ctl.next(inputs.len() * piece)?;
-        for (input, piece) in inputs.iter().zip(pieces.chunks_exact_mut(pitch)) {
-            piece[..out.len()].copy_from_slice(&input[at..at + out.len()]);
+    if out.len() < width {
+        // Too few coordinates for a vector: padded copies of them.
+        let mut padded = vec![0; inputs.len() * width];
+        for (input, padded) in inputs.iter().zip(padded.chunks_exact_mut(width)) {
+            padded[..out.len()].copy_from_slice(&input[..out.len()]);
         }
-        at += out.len();
-        for (index, out) in out.chunks_mut(width).enumerate() {
-            let from = index * width;
-            if out.len() == width {
-                vector(lanes, &network, &pieces[from..], pitch, &mut wires, out);
-            } else {
-                vector(
-                    lanes,
-                    &network,
-                    &pieces[from..],
-                    pitch,
-                    &mut wires,
-                    &mut last,
-                );
-                out.copy_from_slice(&last[..out.len()]);
+        let padded: Vec<&[u8]> = padded.chunks_exact(width).collect();
+        let mut all = vec![0; width];
+        whole(lanes, &network, &padded, &mut all, ctl)?;
+        out.copy_from_slice(&all[..out.len()]);
+        return Ok(());
+    }
+    whole(lanes, &network, inputs, out, ctl)
+}
+
+/// At least one vector of coordinates.
+#[inline(always)]
+fn whole<T: Element, const N: usize, L: Lanes<T, N>>(
+    lanes: L,
+    network: &Network,
+    inputs: &[&[u8]],
+    out: &mut [u8],
+    ctl: &mut Ctl<'_>,
+) -> Result<(), Fatal> {
+    let (width, cut) = (N * T::BYTES, network.cut);
+    let run = if inputs.len() > BLOCK { RUN } else { 1 };
+    let pitch = inputs.len().next_power_of_two().max(BLOCK) + 1;
+    let run = run.min(out.len().div_ceil(width));
+    let mut wires = vec![Wire([T::MAX; N]); pitch * run];
+    let last = out.len() - width;
+    for start in (0..out.len()).step_by(width * run) {
+        ctl.next(N * run * inputs.len())?;
+        let run = run.min((out.len() - start).div_ceil(width));
+        let (wires, places) = (&mut wires[..pitch * run], (start, last));
+        match inputs.len() {
+            0..=8 => sorted::<8, T, N, L>(lanes, inputs, places, wires, pitch),
+            9..=16 => sorted::<16, T, N, L>(lanes, inputs, places, wires, pitch),
+            _ => sorted::<BLOCK, T, N, L>(lanes, inputs, places, wires, pitch),
+        }
+        for (index, wires) in wires.chunks_exact_mut(pitch).enumerate() {
+            let at = last.min(start + index * width);
+            if let Some(wires) = wires.first_chunk_mut::<256>() {
+                merged(lanes, network, wires);
+            } else if let Some(wires) = wires.first_chunk_mut::<128>() {
+                merged(lanes, network, wires);
+            } else if let Some(wires) = wires.first_chunk_mut::<64>() {
+                merged(lanes, network, wires);
             }
+            mean(&wires[cut..inputs.len() - cut], &mut out[at..at + width]);
         }
     }
     Ok(())
 }
 
-/// One vector of coordinates.
+/// A vector in memory. A cache line holds it whole. Those of one place have one more than they need:
+/// a power of two would let a run of places fall into the same cache lines.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Wire<T, const N: usize>([T; N]);
+
+/// Loads blocks of clients, sorts each and puts it into its wires, for a run of vectors from `start`
+/// on. The last vector may repeat coordinates of the one before.
 #[inline(always)]
-fn vector<T: Element, const N: usize, L: Lanes<T, N>>(
+fn sorted<const B: usize, T: Element, const N: usize, L: Lanes<T, N>>(
+    lanes: L,
+    inputs: &[&[u8]],
+    (start, last): (usize, usize),
+    wires: &mut [Wire<T, N>],
+    pitch: usize,
+) where
+    [(); B]: Sort<B>,
+{
+    let top = lanes.load(&[T::MAX; N]);
+    for (block, inputs) in inputs.chunks(B).enumerate() {
+        for (index, wires) in wires.chunks_exact_mut(pitch).enumerate() {
+            let at = last.min(start + index * size_of::<[T; N]>());
+            let mut vectors = [top; B];
+            for (vector, input) in vectors.iter_mut().zip(inputs) {
+                *vector = lanes.load_bytes(&input[at..]);
+                lanes.prefetch(input.as_ptr().wrapping_add(at + AHEAD));
+            }
+            <[(); B]>::sort(lanes, &mut vectors);
+            for (vector, wire) in vectors.into_iter().zip(&mut wires[block * B..]) {
+                lanes.store(vector, &mut wire.0);
+            }
+        }
+    }
+}
+
+/// Merges the sorted blocks of one vector as far as the wanted ranks need it.
+#[inline(always)]
+fn merged<const W: usize, T: Element, const N: usize, L: Lanes<T, N>>(
     lanes: L,
     network: &Network,
-    pieces: &[u8],
-    pitch: usize,
-    wires: &mut [[T; N]],
-    out: &mut [u8],
+    wires: &mut [Wire<T, N>; W],
 ) {
-    let top = lanes.load(&[T::MAX; N]);
-    let mut pieces = pieces.chunks(pitch);
-    for wires in wires.as_chunks_mut::<BLOCK>().0 {
-        let mut block = [top; BLOCK];
-        for (vector, piece) in block.iter_mut().zip(&mut pieces) {
-            *vector = lanes.load_bytes(piece);
-        }
-        sort_block(lanes, &mut block);
-        for (vector, wire) in block.into_iter().zip(wires) {
-            lanes.store(vector, wire);
-        }
-    }
     for layer in &network.layers {
         for &(low, high) in &layer.pairs {
-            let (low, high) = (usize::from(low), usize::from(high));
-            let (a, b) = (lanes.load(&wires[low]), lanes.load(&wires[high]));
+            // They are below the power of two anyway: this saves the check.
+            let (low, high) = (usize::from(low) % W, usize::from(high) % W);
+            let (a, b) = (lanes.load(&wires[low].0), lanes.load(&wires[high].0));
             if layer.keep != Keep::High {
-                lanes.store(lanes.min(a, b), &mut wires[low]);
+                lanes.store(lanes.min(a, b), &mut wires[low].0);
             }
             if layer.keep != Keep::Low {
-                lanes.store(lanes.max(a, b), &mut wires[high]);
+                lanes.store(lanes.max(a, b), &mut wires[high].0);
             }
         }
     }
-    mean(&wires[network.cut..network.clients - network.cut], out);
-}
-
-macro_rules! comparators {
-    ($lanes:ident, $block:ident; $($low:literal $high:literal,)*) => {
-        $(
-            let (low, high) = ($block[$low], $block[$high]);
-            $block[$low] = $lanes.min(low, high);
-            $block[$high] = $lanes.max(low, high);
-        )*
-    };
-}
-
-/// Batcher's sort of sixteen, written out so that all of it stays in registers.
-#[inline(always)]
-fn sort_block<T, const N: usize, L: Lanes<T, N>>(lanes: L, block: &mut [L::Vector; BLOCK]) {
-    comparators!(lanes, block;
-        0 1, 2 3, 4 5, 6 7, 8 9, 10 11, 12 13, 14 15, 0 2, 1 3, 4 6, 5 7, 8 10, 9 11, 12 14,
-        13 15, 1 2, 5 6, 9 10, 13 14, 0 4, 1 5, 2 6, 3 7, 8 12, 9 13, 10 14, 11 15, 2 4, 3 5,
-        10 12, 11 13, 1 2, 3 4, 5 6, 9 10, 11 12, 13 14, 0 8, 1 9, 2 10, 3 11, 4 12, 5 13, 6 14,
-        7 15, 4 8, 5 9, 6 10, 7 11, 2 4, 3 5, 6 8, 7 9, 10 12, 11 13, 1 2, 3 4, 5 6, 7 8, 9 10,
-        11 12, 13 14,
-    );
 }
 
 /// The mean of the kept vectors, half away from zero.
 #[inline(always)]
-fn mean<T: Element, const N: usize>(kept: &[[T; N]], out: &mut [u8]) {
+fn mean<T: Element, const N: usize>(kept: &[Wire<T, N>], out: &mut [u8]) {
     let outs = out.chunks_exact_mut(T::BYTES);
     if let [all] = kept {
-        for (x, out) in all.iter().zip(outs) {
+        for (x, out) in all.0.iter().zip(outs) {
             T::write((*x).into(), out);
         }
         return;
     }
-    let mut sums = [0i64; N];
-    for wire in kept {
-        for (sum, x) in sums.iter_mut().zip(wire) {
-            // At most 256 elements of 32 bits.
-            *sum = sum.wrapping_add((*x).into());
+    let mut sums = [T::Sum::default(); N];
+    for (part, sums) in sums.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+        let mut eight = [T::Sum::default(); 8];
+        for wire in kept {
+            for (sum, x) in eight.iter_mut().zip(&wire.0.as_chunks::<8>().0[part]) {
+                *sum = x.add(*sum);
+            }
         }
+        *sums = eight;
     }
     let count = kept.len() as u64;
     for (sum, out) in sums.into_iter().zip(outs) {
+        let sum: i64 = sum.into();
         let mean = if count == 2 {
             // Half of the number that is one further from zero.
             let further = sum.wrapping_add(if sum < 0 { -1 } else { 1 });

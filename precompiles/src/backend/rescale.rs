@@ -84,6 +84,25 @@ macro_rules! by_columns {
                 return Ok(());
             }
             let mut scales = [<$scale>::default(); BLOCK];
+            if columns <= BLOCK {
+                // As many whole rows as fit: short ones would not fill a vector.
+                let rows = BLOCK.checked_div(columns).unwrap_or(1);
+                let count = columns.wrapping_mul(rows);
+                let scales = scales.get_mut(..count).unwrap_or_default();
+                for row in scales.chunks_mut(columns) {
+                    for (column, slot) in row.iter_mut().enumerate() {
+                        *slot = scale(column);
+                    }
+                }
+                let lines = accumulators.chunks(count).zip(out.chunks_mut(count));
+                for (line, out) in lines {
+                    ctl.next(line.len())?;
+                    for ((accumulator, scale), out) in line.iter().zip(&*scales).zip(out) {
+                        *out = $one(i32::from_le_bytes(*accumulator), *scale, range);
+                    }
+                }
+                return Ok(());
+            }
             for first in (0..columns).step_by(BLOCK) {
                 let count = columns.wrapping_sub(first).min(BLOCK);
                 let scales = scales.get_mut(..count).unwrap_or_default();

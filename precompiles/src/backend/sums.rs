@@ -1,7 +1,7 @@
 //! Sums and weighted means over clients: some clients at a time are added to a block of sums that
 //! stays in the first cache, so that each input is read once, in order.
 
-use super::{Ctl, Mean, divide};
+use super::{Ctl, Mean, aggregate, divide};
 use crate::{Dtype, Fatal, round};
 
 /// Sums of a block.
@@ -126,6 +126,9 @@ pub(super) fn sum(
     out: &mut [u8],
     ctl: &mut Ctl<'_>,
 ) -> Result<(), Fatal> {
+    if dtype != Dtype::I64 && dtype != Dtype::I32 {
+        return aggregate::sum(dtype, inputs, out, ctl);
+    }
     if dtype == Dtype::I64 {
         return blocks::<i64, i64>(
             inputs,
@@ -171,7 +174,8 @@ pub(super) fn mean(
         Dtype::I8 => of::<i8, i64>(d, most, inputs, out, ctl),
         Dtype::I16 if most < 1 << 31 => of::<i16, i32>(d, most, inputs, out, ctl),
         Dtype::I16 => of::<i16, i64>(d, most, inputs, out, ctl),
-        _ => of::<i32, i64>(d, most, inputs, out, ctl),
+        Dtype::I32 => of::<i32, i64>(d, most, inputs, out, ctl),
+        _ => aggregate::mean(d, inputs, out, ctl),
     }
 }
 

@@ -9,9 +9,9 @@ use super::{
 };
 use crate::{Dtype, Fatal};
 use core::arch::x86_64::{
-    __m256i, _mm256_loadu_si256, _mm256_max_epi8, _mm256_max_epi16, _mm256_max_epi32,
-    _mm256_max_epu8, _mm256_min_epi8, _mm256_min_epi16, _mm256_min_epi32, _mm256_min_epu8,
-    _mm256_storeu_si256,
+    __m256i, _MM_HINT_T0, _mm_prefetch, _mm256_loadu_si256, _mm256_max_epi8, _mm256_max_epi16,
+    _mm256_max_epi32, _mm256_max_epu8, _mm256_min_epi8, _mm256_min_epi16, _mm256_min_epi32,
+    _mm256_min_epu8, _mm256_storeu_si256,
 };
 
 macro_rules! lanes {
@@ -24,6 +24,12 @@ macro_rules! lanes {
                 let bytes = &bytes[..32];
                 // SAFETY: the slice has 32 bytes; `self` proves the instructions.
                 unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
+            }
+
+            #[inline(always)]
+            fn prefetch(self, address: *const u8) {
+                // SAFETY: a hint reads nothing; all of x86-64 has the instruction.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
             }
 
             #[inline(always)]

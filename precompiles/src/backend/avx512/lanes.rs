@@ -9,9 +9,9 @@ use super::{
 };
 use crate::{Dtype, Fatal};
 use core::arch::x86_64::{
-    __m512i, _mm512_loadu_si512, _mm512_max_epi8, _mm512_max_epi16, _mm512_max_epi32,
-    _mm512_max_epu8, _mm512_min_epi8, _mm512_min_epi16, _mm512_min_epi32, _mm512_min_epu8,
-    _mm512_storeu_si512,
+    __m512i, _MM_HINT_T0, _mm_prefetch, _mm512_loadu_si512, _mm512_max_epi8, _mm512_max_epi16,
+    _mm512_max_epi32, _mm512_max_epu8, _mm512_min_epi8, _mm512_min_epi16, _mm512_min_epi32,
+    _mm512_min_epu8, _mm512_storeu_si512,
 };
 
 macro_rules! lanes {
@@ -24,6 +24,12 @@ macro_rules! lanes {
                 let bytes = &bytes[..64];
                 // SAFETY: the slice has 64 bytes; `self` proves the instructions.
                 unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
+            }
+
+            #[inline(always)]
+            fn prefetch(self, address: *const u8) {
+                // SAFETY: a hint reads nothing; all of x86-64 has the instruction.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
             }
 
             #[inline(always)]

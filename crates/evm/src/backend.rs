@@ -19,8 +19,11 @@ pub use native::{AiBackend, choose_ai_backend};
 
 #[cfg(feature = "std")]
 mod native {
-    use foggara_precompiles::{Alarm, Backend as _, Choice, Sampled, Selection, select};
-    use std::sync::OnceLock;
+    use foggara_precompiles::{Alarm, Backend, Choice, Parallel, Sampled, Selection, select};
+    use std::{num::NonZero, sync::OnceLock, thread::available_parallelism};
+
+    /// Threads that share one large call at most.
+    const THREADS_MAX: usize = 16;
 
     /// The backend of this process, watched by samples.
     #[derive(Debug)]
@@ -58,8 +61,14 @@ mod native {
     pub(super) fn chosen(choice: Choice) -> &'static AiBackend {
         CHOSEN.get_or_init(|| {
             let Selection { backend, alarm } = select(choice);
+            let threads = available_parallelism().map_or(1, NonZero::get);
+            let shared: Box<dyn Backend> = match Parallel::new(backend, threads.min(THREADS_MAX)) {
+                Ok(parallel) => Box::new(parallel),
+                // Without threads of its own it is only slower.
+                Err(_) => select(choice).backend,
+            };
             AiBackend {
-                watched: Sampled::new(backend),
+                watched: Sampled::new(shared),
                 alarm,
             }
         })

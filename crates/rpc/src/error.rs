@@ -1,12 +1,12 @@
 //! The error contract (`USERS.md` section 2.8): one function per source of errors.
 
 use alloy_primitives::{Bytes, U256, hex};
+use foggara_evm::BYTES_PRUNED;
 use foggara_evm::{
     InvalidTx,
     call::{CallError, CallStatus, EstimateError, MaxGas, halt_message},
 };
 use foggara_pool::PoolError;
-use foggara_evm::BYTES_PRUNED;
 use foggara_primitives::SourceError;
 use foggara_store::StoreError;
 use jsonrpsee::types::ErrorObjectOwned;

@@ -148,7 +148,7 @@ mod tests {
         let all = genesis();
         let distinct: BTreeSet<Address> = all.iter().map(|account| account.address).collect();
         assert_eq!(distinct.len(), all.len());
-        assert_eq!(all.len(), 4 + 4 + 1 + 5);
+        assert_eq!(all.len(), 4 + 4 + REGISTRY.len() + 5);
         // Nor does any stand where Ethereum or OP have a precompile.
         for account in &all {
             assert!(

@@ -43,6 +43,8 @@ mod sums;
 mod thin;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod tiled;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod x86;
 
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 pub use avx2::Avx2;

@@ -1,6 +1,9 @@
-//! Real clients against `foggara dev`: the npm package `e2e/` at the folder that `FOGGARA_E2E` names.
+//! Real clients against `foggara dev`: the npm package `e2e/` at the folder that `FOGGARA_E2E` names, and the forge
+//! scripts of `contracts/`.
 
 mod common;
+#[path = "clients/scripts.rs"]
+mod scripts;
 
 use common::{Node, folder, run_within};
 use std::{path::PathBuf, process::Command, time::Duration};

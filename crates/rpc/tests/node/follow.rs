@@ -2,7 +2,7 @@
 
 use crate::{
     common::{Node, Setup},
-    transport::{connect, next, send},
+    wire::{connect, next, send},
     world::{Key, LOGGER},
 };
 use alloy_primitives::{Bytes, TxKind};
@@ -22,7 +22,7 @@ fn logging(seed: u8, nonce: u64, data: &[u8]) -> PreparedTx {
     )
 }
 
-async fn subscribe(ws: &mut crate::transport::Ws, params: Value) -> Value {
+async fn subscribe(ws: &mut crate::wire::Ws, params: Value) -> Value {
     let request =
         json!({ "jsonrpc": "2.0", "id": "s", "method": "eth_subscribe", "params": params });
     send(ws, request.to_string()).await;

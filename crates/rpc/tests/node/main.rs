@@ -20,6 +20,7 @@ mod world {
     }
 }
 
+mod calls;
 mod common;
 mod errors;
 mod follow;
@@ -27,5 +28,7 @@ mod limits;
 mod malformed;
 mod methods;
 mod shapes;
+mod sockets;
 mod traces;
 mod transport;
+mod wire;

@@ -2,7 +2,7 @@
 
 use crate::{
     common::Node,
-    transport::{connect, next, send},
+    wire::{connect, next, send},
     world::{Key, LOGGER},
 };
 use alloy_primitives::{Bytes, TxKind};

@@ -8,83 +8,26 @@
 
 use crate::{Host, NoHost, OpError, Outcome, Portable, address_of, call, op_at};
 use alloc::{vec, vec::Vec};
-use alloy_primitives::keccak256;
 
-/// An argument: one head word for each static member, one for each tail.
-#[derive(Debug, Clone)]
-pub(crate) enum Arg {
-    /// Any integer type up to 64 bits.
-    Int(i128),
-    /// A word as it stands: `uint256`, `bytes32`, or `bytes12` at its left.
-    Word([u8; 32]),
-    /// `bytes` as they stand.
-    Raw(Vec<u8>),
-    /// An inline operand.
-    Inline(Vec<u8>),
-    /// Inline operands.
-    List(Vec<Vec<u8>>),
-    /// An array of integers.
-    Ints(Vec<i128>),
-    /// An array of words.
-    Words(Vec<[u8; 32]>),
+#[path = "../tests/common/calldata.rs"]
+#[allow(dead_code, reason = "the tests of the functions take a part")]
+mod encoding;
+
+pub(crate) use encoding::{Value, calldata, inline, int, word};
+
+/// An inline operand.
+pub(crate) fn inlined(elements: impl AsRef<[u8]>) -> Value {
+    Value::Bytes(inline(elements.as_ref()))
 }
 
-pub(crate) fn word(value: i128) -> [u8; 32] {
-    let mut word = if value < 0 { [0xff; 32] } else { [0; 32] };
-    word[16..].copy_from_slice(&value.to_be_bytes());
-    word
+/// Inline operands.
+pub(crate) fn operands(all: Vec<Vec<u8>>) -> Value {
+    Value::Array(all.iter().map(|one| inline(one)).collect())
 }
 
-fn inline(data: &[u8]) -> Vec<u8> {
-    [&[0][..], data].concat()
-}
-
-fn padded(bytes: &[u8]) -> Vec<u8> {
-    let mut out = word(bytes.len() as i128).to_vec();
-    out.extend(bytes);
-    out.resize(out.len().next_multiple_of(32), 0);
-    out
-}
-
-impl Arg {
-    fn tail(&self) -> Option<Vec<u8>> {
-        let words = |words: &[[u8; 32]]| [&word(words.len() as i128)[..], &words.concat()].concat();
-        Some(match self {
-            Self::Int(_) | Self::Word(_) => return None,
-            Self::Raw(bytes) => padded(bytes),
-            Self::Inline(data) => padded(&inline(data)),
-            Self::Ints(values) => {
-                words(&values.iter().map(|value| word(*value)).collect::<Vec<_>>())
-            }
-            Self::Words(all) => words(all),
-            Self::List(all) => {
-                let elements: Vec<Self> = all.iter().cloned().map(Self::Inline).collect();
-                [&word(all.len() as i128)[..], &encode(&elements)].concat()
-            }
-        })
-    }
-}
-
-fn encode(args: &[Arg]) -> Vec<u8> {
-    let (mut head, mut tails) = (Vec::new(), Vec::new());
-    for arg in args {
-        let at = (args.len() * 32 + tails.len()) as i128;
-        head.extend(match (arg, arg.tail()) {
-            (Arg::Word(word), _) => *word,
-            (Arg::Int(value), _) => word(*value),
-            (_, tail) => {
-                tails.extend(tail.unwrap());
-                word(at)
-            }
-        });
-    }
-    head.extend(tails);
-    head
-}
-
-/// Canonical calldata: tails in the order of the arguments, no gaps.
-pub(crate) fn calldata(signature: &str, args: &[Arg]) -> Vec<u8> {
-    [&keccak256(signature)[..4], &encode(args)].concat()
+/// An array of integers.
+pub(crate) fn integers(all: Vec<i128>) -> Value {
+    Value::Words(all.into_iter().map(word).collect())
 }
 
 /// Calls the operation with this code, with all the gas it wants.
@@ -137,7 +80,7 @@ pub(crate) fn refuses(code: u8, input: &[u8], error: OpError) {
 }
 
 /// `arguments` with one of them replaced.
-pub(crate) fn with(arguments: &[Arg], index: usize, arg: Arg) -> Vec<Arg> {
+pub(crate) fn with(arguments: &[Value], index: usize, arg: Value) -> Vec<Value> {
     let mut all = arguments.to_vec();
     all[index] = arg;
     all
@@ -160,8 +103,8 @@ packed!(i32s, i32);
 packed!(i64s, i64);
 
 /// A list of operands, from arrays.
-pub(crate) fn list<T, const N: usize>(pack: fn(&[T]) -> Vec<u8>, all: &[[T; N]]) -> Arg {
-    Arg::List(all.iter().map(|one| pack(one)).collect())
+pub(crate) fn list<T, const N: usize>(pack: fn(&[T]) -> Vec<u8>, all: &[[T; N]]) -> Value {
+    operands(all.iter().map(|one| pack(one)).collect())
 }
 
 /// A host whose `cancelled` answers yes from the n-th time on.

@@ -8,11 +8,16 @@
     reason = "sizes and fields of the golden values are small"
 )]
 
+#[path = "common/calldata.rs"]
+#[allow(dead_code, reason = "each test takes a part")]
+mod encoding;
+
+use encoding::{Value, inline, int};
 use foggara_precompiles::{Backend, NoHost, Outcome, Portable, address_of, call, op_at};
 use std::{fs, path::Path};
 
-const REQUANT: [u8; 4] = [0x0a, 0x97, 0xbc, 0x1a];
-const LINEAR: [u8; 4] = [0x80, 0x22, 0x6d, 0x06];
+const REQUANT: &str = "requant((uint8,uint8,uint8,uint32,int32,int32,int32),bytes,bytes)";
+const LINEAR: &str = "linear((uint8,uint8,uint8,uint32,uint32,uint32,int32,int32,int32,int32,int32),bytes,bytes,bytes,bytes,bytes)";
 const ROWS: usize = 16;
 const COLUMNS: usize = 64;
 
@@ -61,30 +66,15 @@ fn low(is_signed: bool) -> i64 {
     if is_signed { -128 } else { 0 }
 }
 
-/// Calldata: static words, then one tail per operand; an absent operand is an empty tail.
-fn calldata(selector: [u8; 4], params: &[i64], operands: &[&[u8]]) -> Vec<u8> {
-    let word = |value: i64| {
-        let mut word = [if value < 0 { 0xff } else { 0 }; 32];
-        word[24..].copy_from_slice(&value.to_be_bytes());
-        word
+/// Static words, then an inline operand each; an absent operand is empty.
+fn calldata(signature: &str, params: &[i64], operands: &[&[u8]]) -> Vec<u8> {
+    let operand = |bytes: &&[u8]| match bytes.is_empty() {
+        true => Value::Bytes(vec![]),
+        false => Value::Bytes(inline(bytes)),
     };
-    let mut out = selector.to_vec();
-    params.iter().for_each(|value| out.extend(word(*value)));
-    let mut tails = Vec::new();
-    for operand in operands {
-        let at = 32 * (params.len() + operands.len()) + tails.len();
-        out.extend(word(at as i64));
-        if operand.is_empty() {
-            tails.extend(word(0));
-            continue;
-        }
-        tails.extend(word(operand.len() as i64 + 1));
-        tails.push(0);
-        tails.extend_from_slice(operand);
-        tails.resize(tails.len().next_multiple_of(32), 0);
-    }
-    out.extend(tails);
-    out
+    let params = params.iter().map(|value| int(*value));
+    let values: Vec<Value> = params.chain(operands.iter().map(operand)).collect();
+    encoding::calldata(signature, &values)
 }
 
 /// The backends of this machine, the definition first.

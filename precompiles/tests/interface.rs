@@ -197,3 +197,25 @@ fn every_error_is_one_of_the_interface() {
     }
     assert!(left.is_empty(), "never raised: {left:?}");
 }
+
+#[test]
+fn every_function_says_what_it_costs_and_refuses() {
+    let mut functions = 0;
+    for file in fs::read_dir(contracts("src/ai/interfaces")).unwrap() {
+        let path = file.unwrap().path();
+        let source = fs::read_to_string(&path).unwrap();
+        let lines: Vec<_> = source.lines().map(str::trim).collect();
+        let starts = (0..lines.len()).filter(|&at| lines[at].starts_with("function "));
+        for start in starts {
+            let above = lines[..start].iter().rev();
+            let above: Vec<_> = above.take_while(|line| line.starts_with("///")).collect();
+            for word in ["@notice ", "Gas: ", "Errors: "] {
+                let says = above.iter().any(|line| line.contains(word));
+                assert!(says, "{}: {} lacks {word:?}", path.display(), lines[start]);
+            }
+            functions += 1;
+        }
+    }
+    let active: usize = REGISTRY.iter().map(|op| op.functions.len()).sum();
+    assert_eq!(functions, active);
+}

@@ -18,20 +18,20 @@ mod abi;
 mod call;
 #[path = "reference/errors.rs"]
 mod errors;
-#[path = "reference/generate.rs"]
+#[path = "reference/generate/mod.rs"]
 mod generate;
 #[path = "reference/gradient.rs"]
 mod gradient;
 #[path = "reference/privacy.rs"]
 mod privacy;
-#[path = "reference/tensor.rs"]
+#[path = "reference/tensor/mod.rs"]
 mod tensor;
 #[path = "reference/wide.rs"]
 mod wide;
 
-use abi::{Value, encode, word};
+use abi::{Value, encode, int, word};
 use foggara_precompiles::{NoHost, Outcome, Portable, address_of, call as run_call, op_at};
-use generate::{case, int};
+use generate::case;
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     sync::atomic::{AtomicUsize, Ordering::Relaxed},

@@ -213,9 +213,9 @@ mod tests {
     const NORM_SQ: &str = FUNCTIONS[1].signature;
 
     /// Worked example 5.
-    fn example() -> Vec<Arg> {
-        let x = Arg::Inline(i32s(&[-30_000, 40_000, 0, 7]));
-        vec![Arg::Int(0), Arg::Int(6), Arg::Int(100), x]
+    fn example() -> Vec<Value> {
+        let x = inlined(i32s(&[-30_000, 40_000, 0, 7]));
+        vec![int(0), int(6), int(100), x]
     }
 
     #[test]
@@ -233,7 +233,7 @@ mod tests {
     fn norm(dtype: i128, x: Vec<u8>) -> U256 {
         let words = x.len().div_ceil(32) as u64;
         let count = x.len() as u64 / Dtype::from_code(dtype as u8).unwrap().bytes();
-        let input = calldata(NORM_SQ, &[Arg::Int(dtype), Arg::Inline(x)]);
+        let input = calldata(NORM_SQ, &[int(dtype), inlined(x)]);
         let (gas, output) = success(0x13, &input);
         assert_eq!((gas, output.len()), (150 + words + count.div_ceil(4), 32));
         U256::from_be_slice(&output)
@@ -257,10 +257,10 @@ mod tests {
             (5, [3, -4]),
             (4, [2, -3]),
             (0, [0, 0]),
-            ((1 << 32) - 1, [3, -4]),
+            ((1_i64 << 32) - 1, [3, -4]),
         ] {
-            let x = Arg::Inline(i32s(&[3, -4]));
-            let arguments = with(&with(&example(), 2, Arg::Int(max)), 3, x);
+            let x = inlined(i32s(&[3, -4]));
+            let arguments = with(&with(&example(), 2, int(max)), 3, x);
             let (_, output) = success(0x13, &calldata(CLIP, &arguments));
             assert_eq!(
                 (bytes(&output, 0), head(&output, 1)),
@@ -294,10 +294,10 @@ mod tests {
             };
             let pack = |x: &i64| x.to_le_bytes()[..size].to_vec();
             let arguments = [
-                Arg::Int(0),
-                Arg::Int(dtype.code().into()),
-                Arg::Int(max),
-                Arg::Inline(x.iter().flat_map(pack).collect()),
+                int(0),
+                int(dtype.code()),
+                int(max),
+                inlined(x.iter().flat_map(pack).collect::<Vec<_>>()),
             ];
             let crate::Outcome::Success { output, .. } =
                 outcome(0x13, &calldata(CLIP, &arguments), &mut crate::NoHost)
@@ -326,22 +326,22 @@ mod tests {
 
     #[test]
     fn wrong_arguments_are_named() {
-        let case = |index: usize, arg: Arg, error: OpError| {
+        let case = |index: usize, arg: Value, error: OpError| {
             refuses(0x13, &calldata(CLIP, &with(&example(), index, arg)), error);
         };
         let mismatch = |which, want, got| OpError::LengthMismatch { which, want, got };
-        case(0, Arg::Int(2), OpError::BadParam(0));
+        case(0, int(2), OpError::BadParam(0));
         for dtype in [0, 2, 7, 12] {
-            case(1, Arg::Int(dtype), OpError::BadDtype(1));
-            let input = [Arg::Int(dtype), Arg::Inline(vec![0; 8])];
+            case(1, int(dtype), OpError::BadDtype(1));
+            let input = [int(dtype), inlined(vec![0; 8])];
             refuses(0x13, &calldata(NORM_SQ, &input), OpError::BadDtype(0));
         }
-        case(2, Arg::Int(1 << 32), OpError::BadParam(2));
-        case(2, Arg::Int(1 << 64), OpError::BadCalldata);
-        case(3, Arg::Inline(vec![]), OpError::BadShape(3));
-        case(3, Arg::Raw(vec![]), OpError::BadOperand(3));
-        case(3, Arg::Inline(vec![0; 7]), mismatch(3, 4, 7));
-        let input = [Arg::Int(5), Arg::Inline(vec![0; 3])];
+        case(2, int(1_i128 << 32), OpError::BadParam(2));
+        case(2, int(1_i128 << 64), OpError::BadCalldata);
+        case(3, inlined(vec![]), OpError::BadShape(3));
+        case(3, Value::Bytes(vec![]), OpError::BadOperand(3));
+        case(3, inlined(vec![0; 7]), mismatch(3, 4, 7));
+        let input = [int(5), inlined(vec![0; 3])];
         refuses(0x13, &calldata(NORM_SQ, &input), mismatch(1, 2, 3));
     }
 }

@@ -293,12 +293,8 @@ mod tests {
     const SQDIST: &str = FUNCTIONS[1].signature;
     const KRUM: &str = FUNCTIONS[2].signature;
 
-    fn three() -> Vec<Arg> {
-        vec![
-            Arg::Int(3),
-            Arg::Int(2),
-            list(i8s, &[[1, 2], [-3, 4], [-128, -128]]),
-        ]
+    fn three() -> Vec<Value> {
+        vec![int(3), int(2), list(i8s, &[[1, 2], [-3, 4], [-128, -128]])]
     }
 
     #[test]
@@ -320,7 +316,7 @@ mod tests {
 
     #[test]
     fn one_client_has_no_distances() {
-        let one = [Arg::Int(5), Arg::Int(1), list(i16s, &[[-0x8000]])];
+        let one = [int(5), int(1), list(i16s, &[[-0x8000]])];
         let (gas, output) = success(0x12, &calldata(SQDIST, &one));
         assert_eq!((gas, array(&output, 0)), (150 + 1 + 8 + 1, vec![]));
         assert_eq!(output.len(), 64);
@@ -336,19 +332,19 @@ mod tests {
         let d = 2 * 0x8000 + 5;
         for clients in [1, FEW, FEW + 1] {
             let lowest = vec![vec![0x80; d]; clients];
-            let input = [Arg::Int(3), Arg::Int(d as i128), Arg::List(lowest)];
+            let input = [int(3), int(d as i128), operands(lowest)];
             let (_, output) = success(0x12, &calldata(GRAM, &input));
             assert!(array(&output, 0).iter().all(|x| *x == (d as u64) << 14));
             let lowest = vec![i16s(&vec![i16::MIN; d]); clients];
-            let input = [Arg::Int(5), Arg::Int(d as i128), Arg::List(lowest)];
+            let input = [int(5), int(d as i128), operands(lowest)];
             let (_, output) = success(0x12, &calldata(GRAM, &input));
             assert!(array(&output, 0).iter().all(|x| *x == (d as u64) << 30));
         }
     }
 
-    fn five(f: i128, m: i128) -> Vec<Arg> {
+    fn five(f: i128, m: i128) -> Vec<Value> {
         let updates = list(i8s, &[[0, 0], [1, 0], [100, 100], [0, 1], [0, 0]]);
-        vec![Arg::Int(3), Arg::Int(2), Arg::Int(f), Arg::Int(m), updates]
+        vec![int(3), int(2), int(f), int(m), updates]
     }
 
     #[test]
@@ -378,7 +374,7 @@ mod tests {
         let two = with(&five(0, 1), 4, list(i8s, &[[0, 0], [0, 0]]));
         refuses(0x12, &calldata(KRUM, &two), OpError::BadParam(2));
         for signature in [GRAM, SQDIST] {
-            let case = |index: usize, arg: Arg, error: OpError| {
+            let case = |index: usize, arg: Value, error: OpError| {
                 refuses(
                     0x12,
                     &calldata(signature, &with(&three(), index, arg)),
@@ -386,12 +382,12 @@ mod tests {
                 );
             };
             for dtype in [2, 6, 7, 12, 0] {
-                case(0, Arg::Int(dtype), OpError::BadDtype(0));
+                case(0, int(dtype), OpError::BadDtype(0));
             }
-            case(1, Arg::Int(0), OpError::BadShape(1));
+            case(1, int(0), OpError::BadShape(1));
             case(
                 1,
-                Arg::Int(3),
+                int(3),
                 OpError::LengthMismatch {
                     which: 2,
                     want: 3,
@@ -399,11 +395,11 @@ mod tests {
                 },
             );
             let (got, max) = ((1 << 22) + 1, 1 << 22);
-            case(1, Arg::Int(got.into()), OpError::TooLarge { got, max });
-            case(2, Arg::List(vec![]), OpError::BadShape(2));
+            case(1, int(got), OpError::TooLarge { got, max });
+            case(2, operands(vec![]), OpError::BadShape(2));
             case(
                 2,
-                Arg::List(vec![vec![]; 257]),
+                operands(vec![vec![]; 257]),
                 OpError::TooLarge { got: 257, max: 256 },
             );
         }
@@ -451,11 +447,11 @@ mod tests {
                 update.iter().flat_map(bytes).collect()
             };
             let arguments = [
-                Arg::Int(dtype.code().into()),
-                Arg::Int(d as i128),
-                Arg::Int(f as i128),
-                Arg::Int(m as i128),
-                Arg::List(updates.iter().map(pack).collect()),
+                int(dtype.code()),
+                int(d as i128),
+                int(f as i128),
+                int(m as i128),
+                operands(updates.iter().map(pack).collect()),
             ];
             let (_, output) = success(0x12, &calldata(KRUM, &arguments));
             assert_eq!(array(&output, 0), scores);

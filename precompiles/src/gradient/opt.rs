@@ -383,13 +383,13 @@ mod tests {
     const MOMENTUM: &str = FUNCTIONS[1].signature;
     const ADAM: &str = FUNCTIONS[2].signature;
 
-    fn inline(values: &[i32]) -> Arg {
-        Arg::Inline(i32s(values))
+    fn inline(values: &[i32]) -> Value {
+        inlined(i32s(values))
     }
 
     /// Two binary places: a rate of one half, a decay of one quarter.
-    fn sgd_example() -> Vec<Arg> {
-        let parameters = [0, 2, 2, 1].map(Arg::Int);
+    fn sgd_example() -> Vec<Value> {
+        let parameters = [0, 2, 2, 1].map(int);
         [
             &parameters[..],
             &[inline(&[6, -6, i32::MIN]), inline(&[1, 0, i32::MAX])],
@@ -409,7 +409,7 @@ mod tests {
     #[test]
     fn momentum_by_hand() {
         // mu is one half.
-        let parameters = [0, 2, 2, 1, 1 << 30].map(Arg::Int);
+        let parameters = [0, 2, 2, 1, 1 << 30].map(int);
         let tensors = [inline(&[6, -6]), inline(&[5, -5]), inline(&[1, 0])];
         let input = calldata(MOMENTUM, &[&parameters[..], &tensors].concat());
         let (gas, output) = success(0x14, &input);
@@ -419,10 +419,10 @@ mod tests {
         assert_eq!(gas, 150 + 3 + 6 + 1);
     }
 
-    fn adam_example(flags: i128) -> Vec<Arg> {
+    fn adam_example(flags: i128) -> Vec<Value> {
         let half = 1 << 30;
-        let parameters = [flags, 4, 8, half, half, 1].map(Arg::Int);
-        let v = Arg::Inline(i64s(&[0, 101, 9]));
+        let parameters = [flags, 4, 8, half, half, 1].map(int);
+        let v = inlined(i64s(&[0, 101, 9]));
         let tensors = [
             inline(&[100, 0, -5]),
             inline(&[0, 4, 3]),
@@ -461,7 +461,7 @@ mod tests {
             for index in [6, 7, 9] {
                 arguments[index] = four.clone();
             }
-            arguments[8] = Arg::Inline(i64s(&all));
+            arguments[8] = inlined(i64s(&all));
             let error = OpError::BadElement {
                 which: 3,
                 index: at as u64,
@@ -488,7 +488,7 @@ mod tests {
         for index in [6, 7, 9] {
             arguments[index] = same.clone();
         }
-        arguments[8] = Arg::Inline(i64s(&v));
+        arguments[8] = inlined(i64s(&v));
         let got = outcome(0x14, &calldata(ADAM, &arguments), &mut NoHost);
         let error = OpError::BadElement {
             which: 3,
@@ -531,7 +531,7 @@ mod tests {
             let v = i128::from(rng.random::<u64>() >> rng.random_range(1..64));
             let v = if case % 9 == 0 { i64::MAX.into() } else { v };
             let eps = i128::from((rng.random::<u32>() >> rng.random_range(0..32)).max(1));
-            let one = |x: i128| Arg::Inline(i32s(&[x as i32]));
+            let one = |x: i128| inlined(i32s(&[x as i32]));
             let get = |output: &[u8], index| {
                 let bytes = bytes(output, index);
                 let dtype = if bytes.len() == 4 {
@@ -541,8 +541,8 @@ mod tests {
                 };
                 i128::from(dtype.read(bytes))
             };
-            let run = |signature: &str, parameters: &[i128], tensors: &[Arg]| {
-                let parameters: Vec<Arg> = parameters.iter().copied().map(Arg::Int).collect();
+            let run = |signature: &str, parameters: &[i128], tensors: &[Value]| {
+                let parameters: Vec<Value> = parameters.iter().copied().map(int).collect();
                 let input = calldata(signature, &[&parameters[..], tensors].concat());
                 match outcome(0x14, &input, &mut NoHost) {
                     Outcome::Success { output, .. } => output,
@@ -560,7 +560,7 @@ mod tests {
             assert_eq!(get(&output, 0), sat(w - away(rate * u, 1 << places)));
             assert_eq!(get(&output, 1), u);
 
-            let tensors = [one(w), one(m), Arg::Inline(i64s(&[v as i64])), one(g)];
+            let tensors = [one(w), one(m), inlined(i64s(&[v as i64])), one(g)];
             for yogi in [0, 1] {
                 let output = run(ADAM, &[yogi, places, rate, c1, c2, eps], &tensors);
                 let m = m + away((g - m) * c1, 1 << 31);
@@ -587,15 +587,15 @@ mod tests {
                 error,
             );
         };
-        sgd(0, Arg::Int(1), OpError::BadParam(0));
-        sgd(1, Arg::Int(31), OpError::BadParam(0));
-        sgd(1, Arg::Int(256), OpError::BadCalldata);
-        sgd(2, Arg::Int(1 << 31), OpError::BadCalldata);
-        sgd(4, Arg::Inline(vec![]), OpError::BadShape(1));
-        sgd(4, Arg::Inline(vec![0; 13]), mismatch(1, 12, 13));
-        sgd(4, Arg::Raw(vec![]), OpError::BadOperand(1));
+        sgd(0, int(1), OpError::BadParam(0));
+        sgd(1, int(31), OpError::BadParam(0));
+        sgd(1, int(256), OpError::BadCalldata);
+        sgd(2, int(1_i128 << 31), OpError::BadCalldata);
+        sgd(4, inlined(vec![]), OpError::BadShape(1));
+        sgd(4, inlined(vec![0; 13]), mismatch(1, 12, 13));
+        sgd(4, Value::Bytes(vec![]), OpError::BadOperand(1));
         sgd(5, inline(&[1]), mismatch(2, 12, 4));
-        sgd(5, Arg::Raw(vec![7]), OpError::BadOperand(2));
+        sgd(5, Value::Bytes(vec![7]), OpError::BadOperand(2));
 
         let adam = |index, arg, error| {
             refuses(
@@ -604,16 +604,21 @@ mod tests {
                 error,
             );
         };
-        adam(0, Arg::Int(2), OpError::BadParam(0));
-        for (index, value) in [(1, 31), (3, (1 << 31) + 1), (4, (1 << 31) + 1), (5, 0)] {
-            adam(index, Arg::Int(value), OpError::BadParam(0));
+        adam(0, int(2), OpError::BadParam(0));
+        for (index, value) in [
+            (1, 31),
+            (3, (1_i128 << 31) + 1),
+            (4, (1_i128 << 31) + 1),
+            (5, 0),
+        ] {
+            adam(index, int(value), OpError::BadParam(0));
         }
-        adam(5, Arg::Int(1 << 32), OpError::BadCalldata);
+        adam(5, int(1_i128 << 32), OpError::BadCalldata);
         adam(7, inline(&[1]), mismatch(2, 12, 4));
         adam(8, inline(&[1, 1, 1]), mismatch(3, 24, 12));
         adam(9, inline(&[1]), mismatch(4, 12, 4));
 
-        let parameters = [0, 2, 2, 1, (1 << 31) + 1].map(Arg::Int);
+        let parameters = [0, 2, 2, 1, (1_i128 << 31) + 1].map(int);
         let tensors = [inline(&[6]), inline(&[5]), inline(&[1])];
         let input = calldata(MOMENTUM, &[&parameters[..], &tensors].concat());
         refuses(0x14, &input, OpError::BadParam(0));
@@ -627,7 +632,7 @@ mod tests {
         for index in [6, 7, 9] {
             arguments[index] = same.clone();
         }
-        arguments[8] = Arg::Inline(vec![0; count * 8]);
+        arguments[8] = inlined(vec![0; count * 8]);
         let input = calldata(ADAM, &arguments);
         let with = |polls| outcome(0x14, &input, &mut CancelAfter(core::cell::Cell::new(polls)));
         assert_eq!(with(0), Outcome::Fatal(Fatal::Cancelled));

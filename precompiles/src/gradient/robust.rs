@@ -167,9 +167,9 @@ mod tests {
     const MAJORITY: &str = FUNCTIONS[2].signature;
 
     /// Worked example 4.
-    fn example() -> Vec<Arg> {
+    fn example() -> Vec<Value> {
         let updates = [[1, -1, 5], [3, -100, 5], [2, -2, 5], [100, -3, 5]];
-        vec![Arg::Int(0), Arg::Int(3), Arg::Int(3), list(i8s, &updates)]
+        vec![int(0), int(3), int(3), list(i8s, &updates)]
     }
 
     #[test]
@@ -202,9 +202,9 @@ mod tests {
         }
     }
 
-    fn cut_example(cut: i128) -> Vec<Arg> {
+    fn cut_example(cut: i128) -> Vec<Value> {
         let mut all = example();
-        all.insert(3, Arg::Int(cut));
+        all.insert(3, int(cut));
         all
     }
 
@@ -244,8 +244,7 @@ mod tests {
 
     #[test]
     fn unsigned_elements_are_not_signed() {
-        let arguments =
-            |updates: &[[i8; 1]]| [Arg::Int(0), Arg::Int(2), Arg::Int(1), list(i8s, updates)];
+        let arguments = |updates: &[[i8; 1]]| [int(0), int(2), int(1), list(i8s, updates)];
         let (_, output) = success(0x11, &calldata(MEDIAN, &arguments(&[[-1], [1], [-2]])));
         assert_eq!(bytes(&output, 0), [0xfe]);
         let (_, output) = success(0x11, &calldata(MAJORITY, &arguments(&[[-1], [0], [0]])));
@@ -255,7 +254,7 @@ mod tests {
     #[test]
     fn the_majority_counts_signs_not_values() {
         let updates = [[-128, 0, 1, 1], [1, 0, -1, 0], [1, 0, 0, 0]];
-        let arguments = [Arg::Int(0), Arg::Int(3), Arg::Int(4), list(i8s, &updates)];
+        let arguments = [int(0), int(3), int(4), list(i8s, &updates)];
         let (gas, output) = success(0x11, &calldata(MAJORITY, &arguments));
         assert_eq!(
             (gas, bytes(&output, 0)),
@@ -327,13 +326,13 @@ mod tests {
                     .collect();
                 for (signature, want) in &want {
                     let mut arguments = vec![
-                        Arg::Int(0),
-                        Arg::Int(dtype.code().into()),
-                        Arg::Int(d as i128),
-                        Arg::List(Vec::clone(&list)),
+                        int(0),
+                        int(dtype.code()),
+                        int(d as i128),
+                        operands(Vec::clone(&list)),
                     ];
                     if *signature == TRIMMED {
-                        arguments.insert(3, Arg::Int(cut as i128));
+                        arguments.insert(3, int(cut as i128));
                     }
                     let (_, output) = success(0x11, &calldata(signature, &arguments));
                     assert_eq!(
@@ -353,22 +352,22 @@ mod tests {
     #[test]
     fn wrong_arguments_are_named() {
         for signature in [MEDIAN, MAJORITY] {
-            let case = |index: usize, arg: Arg, error: OpError| {
+            let case = |index: usize, arg: Value, error: OpError| {
                 refuses(
                     0x11,
                     &calldata(signature, &with(&example(), index, arg)),
                     error,
                 );
             };
-            case(0, Arg::Int(0x80 | 1), OpError::BadParam(0));
+            case(0, int(0x80 | 1), OpError::BadParam(0));
             for dtype in [0, 1, 7, 12] {
-                case(1, Arg::Int(dtype), OpError::BadDtype(1));
+                case(1, int(dtype), OpError::BadDtype(1));
             }
-            case(2, Arg::Int(0), OpError::BadShape(2));
-            case(3, Arg::List(vec![]), OpError::BadShape(3));
+            case(2, int(0), OpError::BadShape(2));
+            case(3, operands(vec![]), OpError::BadShape(3));
             case(
                 3,
-                Arg::List(vec![vec![]; 257]),
+                operands(vec![vec![]; 257]),
                 OpError::TooLarge { got: 257, max: 256 },
             );
             let error = OpError::LengthMismatch {
@@ -376,14 +375,14 @@ mod tests {
                 want: 4,
                 got: 3,
             };
-            case(2, Arg::Int(4), error);
+            case(2, int(4), error);
         }
     }
 
     #[test]
     fn a_cancelled_call_gives_no_answer() {
-        let updates = Arg::List(vec![vec![1; 1 << 20]; 9]);
-        let arguments = [Arg::Int(0), Arg::Int(3), Arg::Int(1 << 20), updates];
+        let updates = operands(vec![vec![1; 1 << 20]; 9]);
+        let arguments = [int(0), int(3), int(1_i128 << 20), updates];
         let input = calldata(MAJORITY, &arguments);
         let mut polls = 0;
         loop {

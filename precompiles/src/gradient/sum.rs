@@ -130,13 +130,13 @@ mod tests {
     const MEAN: &str = FUNCTIONS[1].signature;
 
     /// Worked example 3.
-    fn example() -> Vec<Arg> {
+    fn example() -> Vec<Value> {
         vec![
-            Arg::Int(0),
-            Arg::Int(6),
-            Arg::Int(2),
-            Arg::Ints(vec![1, 1, 2]),
-            Arg::Int(0),
+            int(0),
+            int(6),
+            int(2),
+            integers(vec![1, 1, 2]),
+            int(0),
             list(i32s, &[[3, -3], [1, -1], [-1, 1]]),
         ]
     }
@@ -156,18 +156,18 @@ mod tests {
     #[test]
     fn sums_wrap() {
         let narrow = [
-            Arg::Int(0),
-            Arg::Int(32),
-            Arg::Int(2),
+            int(0),
+            int(32),
+            int(2),
             list(i32s, &[[i32::MAX, 5], [1, -7]]),
         ];
         let (gas, output) = success(0x10, &calldata(SUM, &narrow));
         assert_eq!(bytes(&output, 0), i32s(&[i32::MIN, -2]));
         assert_eq!(gas, 150 + 2 + 3 + 16 + 1);
         let wide = [
-            Arg::Int(0),
-            Arg::Int(64),
-            Arg::Int(1),
+            int(0),
+            int(64),
+            int(1),
             list(i64s, &[[i64::MIN], [-1], [3]]),
         ];
         let (gas, output) = success(0x10, &calldata(SUM, &wide));
@@ -177,13 +177,13 @@ mod tests {
 
     #[test]
     fn means_saturate_and_take_any_sign() {
-        let of = |coefficients: Vec<i128>, denominator: i128, dtype: i128, updates: Arg| {
+        let of = |coefficients: Vec<i128>, denominator: i128, dtype: i128, updates: Value| {
             let arguments = [
-                Arg::Int(0),
-                Arg::Int(dtype),
-                Arg::Int(1),
-                Arg::Ints(coefficients),
-                Arg::Int(denominator),
+                int(0),
+                int(dtype),
+                int(1),
+                integers(coefficients),
+                int(denominator),
                 updates,
             ];
             let (_, output) = success(0x10, &calldata(MEAN, &arguments));
@@ -204,7 +204,7 @@ mod tests {
     fn the_mean_of_equal_vectors_is_that_vector() {
         for value in [i32::MIN, -1, 0, 7, i32::MAX] {
             let same = list(i32s, &[[value], [value], [value]]);
-            let arguments = with(&with(&example(), 2, Arg::Int(1)), 5, same);
+            let arguments = with(&with(&example(), 2, int(1)), 5, same);
             let (_, output) = success(0x10, &calldata(MEAN, &arguments));
             assert_eq!(bytes(&output, 0), i32s(&[value]));
         }
@@ -212,53 +212,53 @@ mod tests {
 
     #[test]
     fn wrong_arguments_are_named() {
-        let case = |index: usize, arg: Arg, error: OpError| {
+        let case = |index: usize, arg: Value, error: OpError| {
             refuses(0x10, &calldata(MEAN, &with(&example(), index, arg)), error);
         };
         let mismatch = |which, want, got| OpError::LengthMismatch { which, want, got };
         let too_large = |got, max| OpError::TooLarge { got, max };
-        case(0, Arg::Int(1), OpError::BadParam(0));
+        case(0, int(1), OpError::BadParam(0));
         for dtype in [0, 2, 4, 7, 12, 255] {
-            case(1, Arg::Int(dtype), OpError::BadDtype(1));
+            case(1, int(dtype), OpError::BadDtype(1));
         }
-        case(2, Arg::Int(0), OpError::BadShape(2));
+        case(2, int(0), OpError::BadShape(2));
         case(
             2,
-            Arg::Int((1 << 22) + 1),
+            int((1_i128 << 22) + 1),
             too_large((1 << 22) + 1, 1 << 22),
         );
         case(
             2,
-            Arg::Int((1 << 20) + 1),
+            int((1_i128 << 20) + 1),
             too_large((4 << 20) + 4, 4 << 20),
         );
-        case(2, Arg::Int(3), mismatch(5, 12, 8));
-        case(3, Arg::Ints(vec![1, 1]), mismatch(3, 3, 2));
-        case(3, Arg::Ints(vec![]), mismatch(3, 3, 0));
-        case(3, Arg::Ints(vec![1, 1, -2]), OpError::BadParam(3));
-        case(3, Arg::Ints(vec![-1, 0, 0]), OpError::BadParam(3));
+        case(2, int(3), mismatch(5, 12, 8));
+        case(3, integers(vec![1, 1]), mismatch(3, 3, 2));
+        case(3, integers(vec![]), mismatch(3, 3, 0));
+        case(3, integers(vec![1, 1, -2]), OpError::BadParam(3));
+        case(3, integers(vec![-1, 0, 0]), OpError::BadParam(3));
         let max = i128::from(i32::MAX);
-        case(3, Arg::Ints(vec![max, max, 2]), OpError::BadParam(3));
-        case(3, Arg::Ints(vec![1, 1, 1 << 31]), OpError::BadCalldata);
-        case(4, Arg::Int(1 << 64), OpError::BadCalldata);
-        case(5, Arg::List(vec![]), OpError::BadShape(5));
-        case(5, Arg::List(vec![vec![0; 8]; 257]), too_large(257, 256));
+        case(3, integers(vec![max, max, 2]), OpError::BadParam(3));
+        case(3, integers(vec![1, 1, 1 << 31]), OpError::BadCalldata);
+        case(4, int(1_i128 << 64), OpError::BadCalldata);
+        case(5, operands(vec![]), OpError::BadShape(5));
+        case(5, operands(vec![vec![0; 8]; 257]), too_large(257, 256));
         case(
             5,
-            Arg::List(vec![vec![0; 8], vec![0; 7], vec![0; 9]]),
+            operands(vec![vec![0; 8], vec![0; 7], vec![0; 9]]),
             mismatch(5, 8, 7),
         );
 
-        let sum = [Arg::Int(0), Arg::Int(32), Arg::Int(1), list(i32s, &[[1]])];
+        let sum = [int(0), int(32), int(1), list(i32s, &[[1]])];
         for width in [0, 31, 33, 63, 128] {
-            let input = calldata(SUM, &with(&sum, 1, Arg::Int(width)));
+            let input = calldata(SUM, &with(&sum, 1, int(width)));
             refuses(0x10, &input, OpError::BadParam(1));
         }
         // Both sizes are within their limits, their product is not.
         let many = with(
-            &with(&sum, 2, Arg::Int(1 << 20)),
+            &with(&sum, 2, int(1_i128 << 20)),
             3,
-            Arg::List(vec![vec![]; 33]),
+            operands(vec![vec![]; 33]),
         );
         refuses(0x10, &calldata(SUM, &many), too_large(132 << 20, 128 << 20));
     }

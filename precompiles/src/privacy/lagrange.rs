@@ -215,7 +215,7 @@ mod tests {
         U256::from_limbs([limbs[3], limbs[2], limbs[1], limbs[0]])
     }
 
-    fn arguments(field: usize, xs: &[U256], shares: &[Vec<U256>]) -> Vec<Arg> {
+    fn arguments(field: usize, xs: &[U256], shares: &[Vec<U256>]) -> Vec<Value> {
         let size = [8, 32][field];
         let pack = |share: &Vec<U256>| {
             share
@@ -224,11 +224,11 @@ mod tests {
                 .collect()
         };
         vec![
-            Arg::Int(0),
-            Arg::Int(field as i128),
-            Arg::Int(shares[0].len() as i128),
-            Arg::Words(xs.iter().map(|x| x.to_be_bytes()).collect()),
-            Arg::List(shares.iter().map(pack).collect()),
+            int(0),
+            int(field as i128),
+            int(shares[0].len() as i128),
+            Value::Words(xs.iter().map(|x| x.to_be_bytes()).collect()),
+            operands(shares.iter().map(pack).collect()),
         ]
     }
 
@@ -364,22 +364,22 @@ mod tests {
         let mismatch = |which, want, got| OpError::LengthMismatch { which, want, got };
         for field in 0..2 {
             let valid = arguments(field, &[uint(2), uint(5)], &shares);
-            let case = |index: usize, arg: Arg, error: OpError| {
+            let case = |index: usize, arg: Value, error: OpError| {
                 refuses(
                     0x21,
                     &calldata(RECONSTRUCT, &with(&valid, index, arg)),
                     error,
                 );
             };
-            let xs = |all: &[U256]| Arg::Words(all.iter().map(|x| x.to_be_bytes()).collect());
+            let xs = |all: &[U256]| Value::Words(all.iter().map(|x| x.to_be_bytes()).collect());
             let size = [8, 32][field];
-            case(0, Arg::Int(1), OpError::BadParam(0));
-            case(1, Arg::Int(2), OpError::BadParam(1));
-            case(2, Arg::Int(0), OpError::BadShape(2));
+            case(0, int(1), OpError::BadParam(0));
+            case(1, int(2), OpError::BadParam(1));
+            case(2, int(0), OpError::BadShape(2));
             let got = (4 << 20) + size;
             let count = i128::from(got / size);
-            case(2, Arg::Int(count), OpError::TooLarge { got, max: 4 << 20 });
-            case(2, Arg::Int(3), mismatch(4, 3 * size, 2 * size));
+            case(2, int(count), OpError::TooLarge { got, max: 4 << 20 });
+            case(2, int(3), mismatch(4, 3 * size, 2 * size));
             let p = modulus(field);
             let bad = [
                 [uint(0), uint(5)],
@@ -397,10 +397,10 @@ mod tests {
                 xs(&[uint(1); 257]),
                 OpError::TooLarge { got: 257, max: 256 },
             );
-            case(4, Arg::List(vec![]), mismatch(4, 2, 0));
+            case(4, operands(vec![]), mismatch(4, 2, 0));
             let short = vec![0; size as usize * 2 - 1];
             let error = mismatch(4, size * 2, size * 2 - 1);
-            case(4, Arg::List(vec![short.clone(), short]), error);
+            case(4, operands(vec![short.clone(), short]), error);
         }
     }
 }

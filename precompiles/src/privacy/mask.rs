@@ -169,17 +169,17 @@ mod tests {
     }
 
     /// A nonce as the word of a `bytes12`.
-    fn nonce(bytes: [u8; 12]) -> Arg {
+    fn nonce(bytes: [u8; 12]) -> Value {
         let mut word = [0; 32];
         word[..12].copy_from_slice(&bytes);
-        Arg::Word(word)
+        Value::Word(word)
     }
 
     /// Worked example 6.
-    fn example() -> Vec<Arg> {
-        let parameters = [0, 32, 4, 0].map(Arg::Int);
-        let acc = Arg::Inline(i32s(&[1, 2, 3, 4]));
-        [&parameters[..], &[Arg::Word(seed()), nonce([0; 12]), acc]].concat()
+    fn example() -> Vec<Value> {
+        let parameters = [0, 32, 4, 0].map(int);
+        let acc = inlined(i32s(&[1, 2, 3, 4]));
+        [&parameters[..], &[Value::Word(seed()), nonce([0; 12]), acc]].concat()
     }
 
     #[test]
@@ -199,9 +199,9 @@ mod tests {
     /// RFC 8439, section 2.4.2: the stream from block 1 with a nonce.
     #[test]
     fn the_stream_is_that_of_the_rfc() {
-        let parameters = [0, 32, 16, 1].map(Arg::Int);
+        let parameters = [0, 32, 16, 1].map(int);
         let iv = nonce(hex!("000000000000004a00000000"));
-        let rest = [Arg::Word(seed()), iv, Arg::Raw(vec![])];
+        let rest = [Value::Word(seed()), iv, Value::Bytes(vec![])];
         let (gas, output) = success(0x20, &calldata(EXPAND, &[&parameters[..], &rest].concat()));
         let want = hex!(
             "224f51f3401bd9e12fde276fb8631ded8c131f823d2c06e27e4fcaec9ef3cf78"
@@ -253,8 +253,8 @@ mod tests {
         acc: &[u8],
     ) -> Vec<u8> {
         let count = acc.len() * 8 / usize::from(width);
-        let parameters = [flags.into(), width.into(), count as i128, counter.into()].map(Arg::Int);
-        let rest = [Arg::Word(seed), nonce(iv), Arg::Inline(acc.to_vec())];
+        let parameters = [flags.into(), width.into(), count as i128, counter.into()].map(int);
+        let rest = [Value::Word(seed), nonce(iv), inlined(acc)];
         let input = calldata(EXPAND, &[&parameters[..], &rest].concat());
         match outcome(0x20, &input, &mut NoHost) {
             Outcome::Success { output, .. } => bytes(&output, 0).to_vec(),
@@ -330,10 +330,10 @@ mod tests {
             assert_ne!(masked, updates);
             let sum = |updates: &[Vec<u8>]| {
                 let arguments = [
-                    Arg::Int(0),
-                    Arg::Int(width.into()),
-                    Arg::Int(count as i128),
-                    Arg::List(updates.to_vec()),
+                    int(0),
+                    int(width),
+                    int(count as i128),
+                    operands(updates.to_vec()),
                 ];
                 success(
                     0x10,
@@ -347,41 +347,41 @@ mod tests {
 
     #[test]
     fn wrong_arguments_are_named() {
-        let case = |index: usize, arg: Arg, error: OpError| {
+        let case = |index: usize, arg: Value, error: OpError| {
             refuses(
                 0x20,
                 &calldata(EXPAND, &with(&example(), index, arg)),
                 error,
             );
         };
-        case(0, Arg::Int(2), OpError::BadParam(0));
+        case(0, int(2), OpError::BadParam(0));
         for width in [0, 16, 33, 128] {
-            case(1, Arg::Int(width), OpError::BadParam(0));
+            case(1, int(width), OpError::BadParam(0));
         }
-        case(2, Arg::Int(0), OpError::BadShape(0));
+        case(2, int(0), OpError::BadShape(0));
         let (got, max) = ((4 << 20) + 4, 4 << 20);
-        case(2, Arg::Int((1 << 20) + 1), OpError::TooLarge { got, max });
+        case(2, int((1_i128 << 20) + 1), OpError::TooLarge { got, max });
         case(
             2,
-            Arg::Int(5),
+            int(5),
             OpError::LengthMismatch {
                 which: 1,
                 want: 20,
                 got: 16,
             },
         );
-        case(3, Arg::Int(1 << 32), OpError::BadCalldata);
-        let last = with(&example(), 3, Arg::Int((1 << 32) - 1));
+        case(3, int(1_i128 << 32), OpError::BadCalldata);
+        let last = with(&example(), 3, int((1_i128 << 32) - 1));
         success(0x20, &calldata(EXPAND, &last));
-        let two_blocks = with(&with(&last, 2, Arg::Int(17)), 6, Arg::Raw(vec![]));
+        let two_blocks = with(&with(&last, 2, int(17)), 6, Value::Bytes(vec![]));
         refuses(0x20, &calldata(EXPAND, &two_blocks), OpError::BadParam(0));
         let mut dirty = [0; 32];
         dirty[12] = 1;
-        case(5, Arg::Word(dirty), OpError::BadCalldata);
-        case(6, Arg::Raw(vec![9]), OpError::BadOperand(1));
+        case(5, Value::Word(dirty), OpError::BadCalldata);
+        case(6, Value::Bytes(vec![9]), OpError::BadOperand(1));
         case(
             6,
-            Arg::Raw(vec![0]),
+            Value::Bytes(vec![0]),
             OpError::LengthMismatch {
                 which: 1,
                 want: 16,

@@ -397,7 +397,7 @@ const EVEN_BYTES: u64 = 0x00ff_00ff_00ff_00ff;
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Arg, Sample, absent, i32s, inline, ints};
+    use super::super::testing::{Sample, Value, absent, i32s, inlined, ints};
     use super::*;
     use crate::round;
     use alloy_primitives::{hex, keccak256};
@@ -415,10 +415,10 @@ mod tests {
     fn example(mode: i64, scales: &[u8]) -> Sample {
         let fields = ints(&[0, 0, mode, 1, 2, 3, 0, 0, 0, -128, 127]);
         let operands = [
-            inline(&hex!("05fd")),
-            inline(&hex!("01010203ff00")),
-            inline(&i32s(&[1, 0, 0])),
-            inline(scales),
+            inlined(hex!("05fd")),
+            inlined(hex!("01010203ff00")),
+            inlined(i32s(&[1, 0, 0])),
+            inlined(scales),
             absent(),
         ];
         Sample::new(0x02, "linear", &[&fields, &operands])
@@ -488,15 +488,15 @@ mod tests {
                 &after[..],
             ];
             let operands = [
-                inline(&x),
-                inline(&w),
+                inlined(&x),
+                inlined(&w),
                 if has_bias {
-                    inline(&i32s(&bias))
+                    inlined(i32s(&bias))
                 } else {
                     absent()
                 },
-                if mode < 2 { inline(&scales) } else { absent() },
-                if has_lut { inline(&table) } else { absent() },
+                if mode < 2 { inlined(&scales) } else { absent() },
+                if has_lut { inlined(&table) } else { absent() },
             ];
             let sample = Sample::new(0x02, "linear", &[&ints(&fields.concat()), &operands]);
 
@@ -551,9 +551,9 @@ mod tests {
             let fields = ints(&[0, 1, 2, 1, 32_768, 1, 0, zw, 0, 0, 0]);
             let operands = |bias: i32| {
                 [
-                    inline(&vec![0xff; k]),
-                    inline(&vec![w; k]),
-                    inline(&i32s(&[bias])),
+                    inlined(vec![0xff; k]),
+                    inlined(vec![w; k]),
+                    inlined(i32s(&[bias])),
                     absent(),
                     absent(),
                 ]
@@ -586,8 +586,8 @@ mod tests {
             whole.set(8, 1),
             whole.set(LO, -1),
             whole.set(LO + 1, 1),
-            whole.with(X + 3, inline(&TOSA_HALF)),
-            whole.with(X + 4, inline(&[0; 256])),
+            whole.with(X + 3, inlined(TOSA_HALF)),
+            whole.with(X + 4, inlined([0; 256])),
         ] {
             bad.refused(OpError::BadParam(0));
         }
@@ -609,19 +609,19 @@ mod tests {
         let good = example(0, &TOSA_HALF);
         let length = |which, want, got| OpError::LengthMismatch { which, want, got };
         for (which, want) in [(1, 2), (2, 6), (3, 12), (4, 15), (5, 256)] {
-            let wrong = inline(&[0; 7]);
+            let wrong = inlined([0; 7]);
             let bad = good.with(X - 1 + usize::from(which), wrong);
             bad.refused(length(which, want, 7));
         }
         for which in [1, 2, 4] {
             let bad = good.with(X - 1 + usize::from(which), absent());
             bad.refused(OpError::BadOperand(which));
-            let bad = good.with(X - 1 + usize::from(which), Arg::Raw(vec![3, 0]));
+            let bad = good.with(X - 1 + usize::from(which), Value::Bytes(vec![3, 0]));
             bad.refused(OpError::BadOperand(which));
         }
         let element = |which, index| OpError::BadElement { which, index };
         let scales =
-            |multipliers: &[i32], shifts: &[u8]| inline(&[&i32s(multipliers)[..], shifts].concat());
+            |multipliers: &[i32], shifts: &[u8]| inlined([&i32s(multipliers)[..], shifts].concat());
         let at = X + 3;
         for (multipliers, shifts, index) in [
             (&[-1][..], &[2][..], 0),
@@ -642,7 +642,7 @@ mod tests {
             (158 << 23, false),
             (1 << 31 | 100 << 23, false),
         ] {
-            let sample = onnx.with(at, inline(&u32::to_le_bytes(bits)));
+            let sample = onnx.with(at, inlined(u32::to_le_bytes(bits)));
             if is_good {
                 sample.result();
             } else {
@@ -651,7 +651,7 @@ mod tests {
         }
         // The bias comes first.
         let bad = good.with(at, scales(&[-1], &[2]));
-        bad.with(X + 2, inline(&i32s(&[0, i32::MIN, i32::MAX])))
+        bad.with(X + 2, inlined(i32s(&[0, i32::MIN, i32::MAX])))
             .refused(element(3, 1));
     }
 }

@@ -353,7 +353,7 @@ impl Axes {
     clippy::cast_sign_loss
 )]
 mod tests {
-    use super::super::testing::{Arg, Sample, i32s, inline, ints};
+    use super::super::testing::{Sample, Value, i32s, inlined, ints};
     use super::*;
     use crate::testing::{i8s, i16s, i64s};
     use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -361,7 +361,7 @@ mod tests {
     fn reduction(op: i64, dtype: Dtype, sides: [i64; 3], x: &[u8]) -> Sample {
         let [outer, len, inner] = sides;
         let fields = ints(&[0, op, dtype.code().into(), outer, len, inner]);
-        Sample::new(0x05, "reduce", &[&fields, &[inline(x)]])
+        Sample::new(0x05, "reduce", &[&fields, &[inlined(x)]])
     }
 
     #[test]
@@ -440,7 +440,7 @@ mod tests {
         good.set(4, 1)
             .set(3, (1 << 19) + 1)
             .refused(OpError::TooLarge { got, max });
-        good.with(6, Arg::Raw(vec![]))
+        good.with(6, Value::Bytes(vec![]))
             .refused(OpError::BadOperand(1));
         // All sides at their ends.
         for index in 3..6 {
@@ -450,7 +450,7 @@ mod tests {
 
     fn top(dtype: Dtype, [rows, len, k]: [i64; 3], x: &[u8]) -> Sample {
         let fields = ints(&[dtype.code().into(), rows, len, k]);
-        Sample::new(0x05, "topk", &[&fields, &[inline(x)]])
+        Sample::new(0x05, "topk", &[&fields, &[inlined(x)]])
     }
 
     #[test]

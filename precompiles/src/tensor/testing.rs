@@ -1,26 +1,18 @@
 //! What the tests of this folder share: a call that can be varied, and how it must end.
 
-pub(super) use crate::testing::{Arg, i32s};
+pub(super) use crate::testing::{Value, i32s, inlined, int};
 
 use crate::{NoHost, OpError, Outcome, Portable, address_of, call, op_at, testing};
 use alloc::{vec, vec::Vec};
 
 /// A list of integers as arguments.
-pub(super) fn ints(values: &[i64]) -> Vec<Arg> {
-    values
-        .iter()
-        .map(|value| Arg::Int((*value).into()))
-        .collect()
-}
-
-/// An inline operand.
-pub(super) fn inline(bytes: &[u8]) -> Arg {
-    Arg::Inline(bytes.to_vec())
+pub(super) fn ints(values: &[i64]) -> Vec<Value> {
+    values.iter().map(|value| int(*value)).collect()
 }
 
 /// An operand that is left out.
-pub(super) fn absent() -> Arg {
-    Arg::Raw(vec![])
+pub(super) fn absent() -> Value {
+    Value::Bytes(vec![])
 }
 
 /// A call of a function of the operation at `0xA100xx`; the fields of a struct are arguments of
@@ -29,17 +21,17 @@ pub(super) fn absent() -> Arg {
 pub(super) struct Sample {
     pub(super) code: u8,
     pub(super) name: &'static str,
-    pub(super) args: Vec<Arg>,
+    pub(super) args: Vec<Value>,
 }
 
 impl Sample {
-    pub(super) fn new(code: u8, name: &'static str, parts: &[&[Arg]]) -> Self {
+    pub(super) fn new(code: u8, name: &'static str, parts: &[&[Value]]) -> Self {
         let args = parts.concat();
         Self { code, name, args }
     }
 
     /// With argument `index` replaced.
-    pub(super) fn with(&self, index: usize, arg: Arg) -> Self {
+    pub(super) fn with(&self, index: usize, arg: Value) -> Self {
         let args = testing::with(&self.args, index, arg);
         Self {
             args,
@@ -49,7 +41,7 @@ impl Sample {
 
     /// [`Sample::with`] for an integer.
     pub(super) fn set(&self, index: usize, value: i64) -> Self {
-        self.with(index, Arg::Int(value.into()))
+        self.with(index, int(value))
     }
 
     pub(super) fn calldata(&self) -> Vec<u8> {

@@ -2,7 +2,8 @@
 //! charges it. `FOGGARA_WRITE_VECTORS=1` writes the page, otherwise it must be as it stands.
 
 use crate::Chain;
-use alloy_primitives::{U256, hex, keccak256};
+use crate::calldata::{Value, calldata, inline, int, word};
+use alloy_primitives::{hex, keccak256};
 use foggara_precompiles::{Outcome, Portable, REGISTRY, address_of, call};
 use std::{fmt::Write as _, path::PathBuf};
 
@@ -234,57 +235,16 @@ fn rows() -> Vec<Row> {
     ]
 }
 
-fn word(int: i64) -> [u8; 32] {
-    let mut word = [if int < 0 { 0xff } else { 0 }; 32];
-    word[24..].copy_from_slice(&int.to_be_bytes());
-    word
-}
-
-fn size(count: usize) -> [u8; 32] {
-    U256::from(count).to_be_bytes()
-}
-
-/// The tail of `bytes` with an inline operand.
-fn operand(bytes: &[u8]) -> Vec<u8> {
-    let mut tail = size(bytes.len() + 1).to_vec();
-    tail.push(0);
-    tail.extend(bytes);
-    tail.resize(tail.len().next_multiple_of(32), 0);
-    tail
-}
-
-fn tail(arg: &Arg) -> Vec<u8> {
+fn value(arg: &Arg) -> Value {
+    let operand = |elements: &[u8]| Value::Bytes(inline(elements));
     match arg {
-        Int(_) => unreachable!("a head word"),
-        Absent => vec![0; 32],
+        Int(value) => int(*value),
+        Absent => Value::Bytes(vec![]),
         Fill(count, byte) => operand(&vec![*byte; *count]),
         Repeat(times, bytes) => operand(&bytes.repeat(*times)),
-        Count(count) => {
-            let words = (1..=*count).flat_map(size);
-            size(*count).into_iter().chain(words).collect()
-        }
-        List(count, bytes) => {
-            let one = operand(&vec![0; *bytes]);
-            let mut tail = size(*count).to_vec();
-            let offsets = (0..*count).map(|index| count * 32 + index * one.len());
-            tail.extend(offsets.flat_map(size));
-            tail.extend(one.repeat(*count));
-            tail
-        }
+        Count(count) => Value::Words((1..=*count).map(|n| word(n as u64)).collect()),
+        List(count, bytes) => Value::Array(vec![inline(&vec![0; *bytes]); *count]),
     }
-}
-
-fn calldata(selector: [u8; 4], args: &[Arg]) -> Vec<u8> {
-    let (mut head, mut tails) = (Vec::new(), Vec::new());
-    for arg in args {
-        if let Int(int) = arg {
-            head.extend(word(*int));
-        } else {
-            head.extend(size(args.len() * 32 + tails.len()));
-            tails.extend(tail(arg));
-        }
-    }
-    [selector.to_vec(), head, tails].concat()
 }
 
 fn page() -> String {
@@ -311,7 +271,8 @@ fn page() -> String {
                 );
             }
             for row in shown {
-                let input = calldata(function.selector, &row.args);
+                let values: Vec<Value> = row.args.iter().map(value).collect();
+                let input = calldata(function.signature, &values);
                 let outcome = call(op, &input, u64::MAX, &mut Chain, &Portable);
                 let Outcome::Success { gas, .. } = outcome else {
                     panic!("{name}, {}: {outcome:?}", row.shape);

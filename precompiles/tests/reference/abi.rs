@@ -6,29 +6,11 @@ use crate::{
     wide::{Z, int_of, uint_of},
 };
 
-/// A word of calldata or of a result.
-pub type Word = [u8; 32];
+#[path = "../common/calldata.rs"]
+#[allow(dead_code, reason = "each test takes a part")]
+mod calldata;
 
-/// One argument or result, a struct being its fields in a row.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Value {
-    /// Any static type.
-    Word(Word),
-    /// `bytes`.
-    Bytes(Vec<u8>),
-    /// An array of a static type.
-    Words(Vec<Word>),
-    /// `bytes[]`.
-    Array(Vec<Vec<u8>>),
-}
-
-/// The word of an integer, sign-extended.
-pub fn word(value: impl Into<i128>) -> Word {
-    let value = value.into();
-    let mut word = [if value < 0 { 0xff } else { 0 }; 32];
-    word[16..].copy_from_slice(&value.to_be_bytes());
-    word
-}
+pub(crate) use calldata::{Value, Word, encode, int, word};
 
 /// The word of a non-negative wide integer.
 pub fn word_of(value: &Z) -> Word {
@@ -37,50 +19,6 @@ pub fn word_of(value: &Z) -> Word {
     let mut word = [0; 32];
     word[32 - bytes.len()..].copy_from_slice(&bytes);
     word
-}
-
-fn count(value: usize) -> Word {
-    word(value as i128)
-}
-
-fn bytes_tail(bytes: &[u8]) -> Vec<u8> {
-    let mut tail = count(bytes.len()).to_vec();
-    tail.extend(bytes);
-    tail.resize(tail.len().next_multiple_of(32), 0);
-    tail
-}
-
-/// Head, then tails in the order of the arguments, without gaps.
-pub fn encode(values: &[Value]) -> Vec<u8> {
-    let mut head = Vec::new();
-    let mut tails = Vec::new();
-    for value in values {
-        let tail = match value {
-            Value::Word(word) => {
-                head.extend(word);
-                continue;
-            }
-            Value::Bytes(bytes) => bytes_tail(bytes),
-            Value::Words(words) => {
-                let mut tail = count(words.len()).to_vec();
-                words.iter().for_each(|word| tail.extend(word));
-                tail
-            }
-            Value::Array(items) => {
-                let items: Vec<_> = items
-                    .iter()
-                    .map(|item| Value::Bytes(item.clone()))
-                    .collect();
-                let mut tail = count(items.len()).to_vec();
-                tail.extend(encode(&items));
-                tail
-            }
-        };
-        head.extend(count(32 * values.len() + tails.len()));
-        tails.extend(tail);
-    }
-    head.extend(tails);
-    head
 }
 
 /// Where things lie in an encoding: for cutting it at each meaningful place.

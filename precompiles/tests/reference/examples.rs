@@ -4,9 +4,9 @@
 //! `FOGGARA_WRITE_VECTORS=1` writes the files instead of comparing them.
 
 use crate::{
-    abi::Value,
+    abi::{Value, int},
     call::{World, expected, functions},
-    generate::{Case, case, int},
+    generate::{Case, case},
 };
 use alloy_primitives::{hex, keccak256};
 use foggara_precompiles::Outcome;

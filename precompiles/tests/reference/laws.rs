@@ -3,9 +3,8 @@
 //! `PROPTEST_CASES` sets the number of cases of each.
 
 use crate::{
-    abi::{Value, word},
+    abi::{Value, int, word},
     call::{World, function},
-    generate::int,
     run, show,
     wide::{Dtype, I8, I16, I32, U8, Z, pow2, uint_of},
 };

@@ -2,10 +2,10 @@
 //! the limit runs out of it, a call above is refused.
 
 use crate::{
-    abi::{Value, word},
+    abi::{Value, int, word},
     call::{World, function},
     compare,
-    generate::{int, reference},
+    generate::reference,
 };
 use alloy_primitives::hex;
 use foggara_precompiles::Outcome;

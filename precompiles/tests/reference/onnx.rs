@@ -4,9 +4,8 @@
 //! `FOGGARA_ONNX_PAIRS` sets the number of pairs of an integer and a scale.
 
 use crate::{
-    abi::Value,
+    abi::{Value, int},
     call::World,
-    generate::int,
     run,
     wide::{I8, r_onnx},
 };

@@ -182,8 +182,8 @@ impl Model {
         };
         let rank = content.dims.len() as u64;
         let tail = [word(record.created_block), word(record.expiry), word(rank)];
-        let dims: Vec<_> = content.dims.iter().map(|dim| word((*dim).into())).collect();
-        let head = [word(content.dtype.into()), word(160)];
+        let dims: Vec<_> = content.dims.iter().map(|dim| word(*dim)).collect();
+        let head = [word(content.dtype), word(160)];
         // The root is that of the tree: looked at elsewhere.
         Ok((gas + 3 * rank, [&head[..], &tail, &dims].concat().concat()))
     }

@@ -1,6 +1,11 @@
 //! A chain in memory: records and flags that a reverted frame takes back, bytes that nothing does.
 
-use alloy_primitives::{Bytes, keccak256};
+use alloy_primitives::Bytes;
+#[path = "../common/calldata.rs"]
+#[allow(dead_code, reason = "each test takes a part")]
+mod calldata;
+
+pub(crate) use calldata::{Value, calldata, inline, int, word};
 use foggara_precompiles::{
     CREATED, CallKind, Fatal, Host, Loaded, NewTensor, OpError, Outcome, Portable, RESIDENT,
     Record, address_of, call, op_at,
@@ -215,109 +220,57 @@ impl Host for World {
     }
 }
 
-/// An argument of a call.
-pub(crate) enum Arg {
-    Int(u64),
-    Word([u8; 32]),
-    Bytes(Vec<u8>),
-    Words(Vec<[u8; 32]>),
-    List(Vec<Vec<u8>>),
-}
-
-pub(crate) fn word(value: u64) -> [u8; 32] {
-    let mut word = [0; 32];
-    word[24..].copy_from_slice(&value.to_be_bytes());
-    word
-}
-
-fn encode(args: &[Arg]) -> Vec<u8> {
-    let (mut head, mut tail) = (Vec::new(), Vec::new());
-    for arg in args {
-        let at = word((args.len() * 32 + tail.len()) as u64);
-        match arg {
-            Arg::Int(value) => head.extend(word(*value)),
-            Arg::Word(value) => head.extend(value),
-            Arg::Bytes(bytes) => {
-                head.extend(at);
-                tail.extend(word(bytes.len() as u64));
-                tail.extend(bytes);
-                tail.resize(tail.len().next_multiple_of(32), 0);
-            }
-            Arg::Words(words) => {
-                head.extend(at);
-                tail.extend(word(words.len() as u64));
-                tail.extend(words.concat());
-            }
-            Arg::List(list) => {
-                head.extend(at);
-                tail.extend(word(list.len() as u64));
-                let elements: Vec<Arg> = list.iter().cloned().map(Arg::Bytes).collect();
-                tail.extend(encode(&elements));
-            }
-        }
-    }
-    [head, tail].concat()
-}
-
-pub(crate) fn calldata(signature: &str, args: &[Arg]) -> Vec<u8> {
-    [&keccak256(signature)[..4], &encode(args)].concat()
-}
-
-pub(crate) fn inline(data: &[u8]) -> Vec<u8> {
-    [&[0], data].concat()
-}
-
 pub(crate) fn stored(id: [u8; 32], start: u64, count: u64) -> Vec<u8> {
     [&[1], &id[..], &start.to_be_bytes(), &count.to_be_bytes()].concat()
 }
 
-pub(crate) fn dims(dims: &[u32]) -> Arg {
-    Arg::Words(dims.iter().map(|dim| word((*dim).into())).collect())
+pub(crate) fn dims(dims: &[u32]) -> Value {
+    Value::Words(dims.iter().map(|dim| word(*dim)).collect())
 }
 
 pub(crate) fn put(dtype: u8, shape: &[u32], epochs: u64, data: &[u8]) -> Vec<u8> {
     let args = [
-        Arg::Int(dtype.into()),
+        int(dtype),
         dims(shape),
-        Arg::Int(epochs),
-        Arg::Bytes(inline(data)),
+        int(epochs),
+        Value::Bytes(inline(data)),
     ];
     calldata("put(uint8,uint32[],uint32,bytes)", &args)
 }
 
 pub(crate) fn concat(dtype: u8, shape: &[u32], epochs: u64, parts: &[[u8; 32]]) -> Vec<u8> {
     let args = [
-        Arg::Int(dtype.into()),
+        int(dtype),
         dims(shape),
-        Arg::Int(epochs),
-        Arg::Words(parts.to_vec()),
+        int(epochs),
+        Value::Words(parts.to_vec()),
     ];
     calldata("concat(uint8,uint32[],uint32,bytes32[])", &args)
 }
 
 pub(crate) fn info(id: [u8; 32]) -> Vec<u8> {
-    calldata("info(bytes32)", &[Arg::Word(id)])
+    calldata("info(bytes32)", &[Value::Word(id)])
 }
 
 pub(crate) fn read(id: [u8; 32], start: u64, count: u64) -> Vec<u8> {
-    let args = [Arg::Word(id), Arg::Int(start), Arg::Int(count)];
+    let args = [Value::Word(id), int(start), int(count)];
     calldata("read(bytes32,uint64,uint64)", &args)
 }
 
 pub(crate) fn touch(id: [u8; 32], epochs: u64) -> Vec<u8> {
-    let args = [Arg::Word(id), Arg::Int(epochs)];
+    let args = [Value::Word(id), int(epochs)];
     calldata("touch(bytes32,uint32)", &args)
 }
 
 pub(crate) fn prune(id: [u8; 32]) -> Vec<u8> {
-    calldata("prune(bytes32)", &[Arg::Word(id)])
+    calldata("prune(bytes32)", &[Value::Word(id)])
 }
 
 /// `matmul` of kind 0, batch 1.
 pub(crate) fn matmul(flags: u8, m: u64, k: u64, n: u64, a: Vec<u8>, b: Vec<u8>) -> Vec<u8> {
-    let ints = [u64::from(flags), 0, 1, m, k, n].map(Arg::Int);
+    let ints = [u64::from(flags), 0, 1, m, k, n].map(int);
     let mut args = Vec::from(ints);
-    args.extend([Arg::Bytes(a), Arg::Bytes(b)]);
+    args.extend([Value::Bytes(a), Value::Bytes(b)]);
     let signature = "matmul((uint8,uint8,uint32,uint32,uint32,uint32),bytes,bytes)";
     calldata(signature, &args)
 }

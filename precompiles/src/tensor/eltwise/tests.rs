@@ -1,4 +1,4 @@
-use super::super::testing::{Arg, Sample, absent, i32s, inline, ints};
+use super::super::testing::{Sample, Value, absent, i32s, inlined, ints};
 use super::*;
 use crate::{
     OpError, round,
@@ -8,7 +8,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 
 const TYPES: [Dtype; 5] = [Dtype::U8, Dtype::I8, Dtype::I16, Dtype::I32, Dtype::I64];
 
-fn sample(name: &'static str, values: &[i64], operands: &[Arg]) -> Sample {
+fn sample(name: &'static str, values: &[i64], operands: &[Value]) -> Sample {
     Sample::new(0x04, name, &[&ints(values), operands])
 }
 
@@ -66,7 +66,7 @@ fn binary_saturates_and_repeats_its_second_side() {
                 let want = packed(dtype, &want);
                 let (a, b) = (packed(dtype, &a), packed(dtype, &b));
                 let gas = gas(&[&a, &b], &want, times * length);
-                let sample = sample("binary", &[0, op, code(dtype)], &[inline(&a), inline(&b)]);
+                let sample = sample("binary", &[0, op, code(dtype)], &[inlined(&a), inlined(&b)]);
                 assert_eq!(sample.result(), (gas, want), "{dtype:?} {op}");
             }
         }
@@ -112,7 +112,7 @@ fn scaled_adds_and_multiplies_what_is_centred() {
         });
         let want = packed(dtype, &want.collect::<Vec<_>>());
         let fields = [0, op, code(dtype), za, zb, zy, ma, mb, shift, lo, hi];
-        let operands = [packed(dtype, &a), packed(dtype, &b)].map(|bytes| inline(&bytes));
+        let operands = [packed(dtype, &a), packed(dtype, &b)].map(|bytes| inlined(&bytes));
         let sample = sample("scaled", &fields, &operands);
         assert_eq!(sample.result(), (150 + 2 + 3 + 3, want), "{sample:?}");
     }
@@ -123,12 +123,12 @@ fn lut_looks_up_bytes() {
     let table: Vec<u8> = (0..=255u8).map(|index| index.wrapping_mul(7)).collect();
     let x: Vec<u8> = (0..=255).chain(0..44).collect();
     let want: Vec<u8> = x.iter().map(|x| x.wrapping_mul(7)).collect();
-    let good = sample("lut", &[0], &[inline(&x), inline(&table)]);
+    let good = sample("lut", &[0], &[inlined(&x), inlined(&table)]);
     assert_eq!(good.result(), (gas(&[&x, &table], &want, 300), want));
-    good.with(1, inline(&[])).refused(OpError::BadShape(1));
+    good.with(1, inlined([])).refused(OpError::BadShape(1));
     good.with(1, absent()).refused(OpError::BadOperand(1));
     good.with(2, absent()).refused(OpError::BadOperand(2));
-    good.with(2, inline(&table[1..]))
+    good.with(2, inlined(&table[1..]))
         .refused(OpError::LengthMismatch {
             which: 2,
             want: 256,
@@ -143,7 +143,7 @@ fn requant_is_the_second_half_of_linear() {
     let x = i32s(&[3, 1, -5, i32::MAX, 0, i32::MIN]);
     let good = |mode: i64, scales: &[u8]| {
         let fields = [0, mode, 3, 3, 0, -128, 127];
-        sample("requant", &fields, &[inline(&x), inline(scales)])
+        sample("requant", &fields, &[inlined(&x), inlined(scales)])
     };
     let tosa = good(0, &[0, 0, 0, 0x40, 31]);
     assert_eq!(
@@ -169,11 +169,11 @@ fn requant_is_the_second_half_of_linear() {
     tosa.set(5, 1).set(6, 0).refused(OpError::BadParam(0));
     tosa.with(8, absent()).refused(OpError::BadOperand(2));
     let length = |which, want, got| OpError::LengthMismatch { which, want, got };
-    tosa.with(8, inline(&[0; 10])).refused(length(2, 15, 10));
-    tosa.with(7, inline(&[0; 35])).refused(length(1, 24, 35));
-    tosa.with(7, inline(&[0; 8])).refused(length(1, 12, 8));
-    tosa.with(7, inline(&[])).refused(OpError::BadShape(1));
-    tosa.with(8, inline(&[0, 0, 0, 0x80, 31]))
+    tosa.with(8, inlined([0; 10])).refused(length(2, 15, 10));
+    tosa.with(7, inlined([0; 35])).refused(length(1, 24, 35));
+    tosa.with(7, inlined([0; 8])).refused(length(1, 12, 8));
+    tosa.with(7, inlined([])).refused(OpError::BadShape(1));
+    tosa.with(8, inlined([0, 0, 0, 0x80, 31]))
         .refused(OpError::BadElement { which: 2, index: 0 });
 }
 
@@ -190,20 +190,20 @@ fn shift_divides_by_powers_of_two() {
                 let want = packed(to, &quotients.collect::<Vec<_>>());
                 let x = packed(from, &x);
                 let fields = [0, code(from), code(to), s];
-                let sample = sample("shift", &fields, &[inline(&x)]);
+                let sample = sample("shift", &fields, &[inlined(&x)]);
                 let gas = gas(&[&x], &want, 20);
                 assert_eq!(sample.result(), (gas, want), "{from:?} {to:?} {s}");
             }
         }
     }
-    let good = sample("shift", &[0, 7, 6, 1], &[inline(&i64s(&[5]))]);
+    let good = sample("shift", &[0, 7, 6, 1], &[inlined(i64s(&[5]))]);
     assert_eq!(good.result().1, i32s(&[3]));
     good.set(1, 12).refused(OpError::BadDtype(1));
     good.set(2, 7).refused(OpError::BadDtype(2));
     good.set(2, 12).refused(OpError::BadDtype(2));
     good.set(3, 64).refused(OpError::BadParam(3));
     good.set(3, 256).refused(OpError::BadCalldata);
-    good.with(4, inline(&[0; 9]))
+    good.with(4, inlined([0; 9]))
         .refused(OpError::LengthMismatch {
             which: 4,
             want: 8,
@@ -229,12 +229,12 @@ fn unary_saturates() {
             });
             let want = packed(dtype, &results.collect::<Vec<_>>());
             let x = packed(dtype, &x);
-            let sample = sample("unary", &[0, op, code(dtype), low, high], &[inline(&x)]);
+            let sample = sample("unary", &[0, op, code(dtype), low, high], &[inlined(&x)]);
             let gas = gas(&[&x], &want, 50);
             assert_eq!(sample.result(), (gas, want), "{dtype:?} {op}");
         }
     }
-    let clamp = sample("unary", &[0, 2, 3, -5, 5], &[inline(&i8s(&[-9, 2, 9]))]);
+    let clamp = sample("unary", &[0, 2, 3, -5, 5], &[inlined(i8s(&[-9, 2, 9]))]);
     assert_eq!(unpacked(Dtype::I8, &clamp.result().1), [-5, 2, 5]);
     clamp.set(1, 4).refused(OpError::BadParam(1));
     clamp.set(2, 12).refused(OpError::BadDtype(2));
@@ -250,24 +250,24 @@ fn unary_saturates() {
 
 #[test]
 fn wrong_pairs_are_named() {
-    let operands = [inline(&i16s(&[1, 2, 3, 4])), inline(&i16s(&[1]))];
+    let operands = [inlined(i16s(&[1, 2, 3, 4])), inlined(i16s(&[1]))];
     let good = sample("binary", &[0, 0, 5], &operands);
     assert_eq!(good.result().1, i16s(&[2, 3, 4, 5]));
     good.set(1, 5).refused(OpError::BadParam(1));
     good.set(2, 7).refused(OpError::BadDtype(2));
     good.set(2, 1).refused(OpError::BadDtype(2));
-    good.with(3, inline(&[])).refused(OpError::BadShape(3));
-    good.with(4, inline(&[])).refused(OpError::BadShape(4));
+    good.with(3, inlined([])).refused(OpError::BadShape(3));
+    good.with(4, inlined([])).refused(OpError::BadShape(4));
     good.with(4, absent()).refused(OpError::BadOperand(4));
     let length = |which, want, got| OpError::LengthMismatch { which, want, got };
-    good.with(3, inline(&[0; 7])).refused(length(3, 6, 7));
+    good.with(3, inlined([0; 7])).refused(length(3, 6, 7));
     for got in [1, 3, 9, 6, 16] {
-        let bad = good.with(4, inline(&vec![0; got]));
+        let bad = good.with(4, inlined(vec![0; got]));
         bad.refused(length(4, 8, got as u64));
     }
 
     let fields = [0, 0, 3, 0, 0, 0, 1, 1, 1, -128, 127];
-    let good = sample("scaled", &fields, &[inline(&[3, 4]), inline(&[1])]);
+    let good = sample("scaled", &fields, &[inlined([3, 4]), inlined([1])]);
     assert_eq!(good.result().1, [2, 3]);
     for bad in [
         good.set(0, 1),
@@ -282,5 +282,5 @@ fn wrong_pairs_are_named() {
         bad.refused(OpError::BadParam(0));
     }
     good.set(2, 5).refused(OpError::BadDtype(0));
-    good.with(12, inline(&[1, 2, 3])).refused(length(2, 2, 3));
+    good.with(12, inlined([1, 2, 3])).refused(length(2, 2, 3));
 }

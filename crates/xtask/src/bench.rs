@@ -2,6 +2,7 @@
 
 use crate::{
     bench_ai::{self, BenchAi},
+    bench_riscv,
     machine::{Step, anvil, cargo, need_node, npm_install, root},
 };
 use clap::Subcommand;
@@ -11,6 +12,8 @@ use eyre::{Result, eyre};
 pub(crate) enum Bench {
     /// Kernels of the AI operations against PyTorch, ONNX Runtime, numpy and Flower, on one core.
     Ai(BenchAi),
+    /// RISC-V instructions of the AI operations' reference code, as a fault proof would run them.
+    Riscv,
     /// Transfers per second and node CPU per transfer, foggara and anvil in the same window.
     Load {
         /// Transfers to send to each node.
@@ -22,6 +25,7 @@ pub(crate) enum Bench {
 pub(crate) fn run(what: Bench) -> Result<()> {
     match what {
         Bench::Ai(what) => bench_ai::run(&what),
+        Bench::Riscv => bench_riscv::run(),
         Bench::Load { transfers } => {
             need_node()?;
             npm_install("e2e")?;

@@ -34,7 +34,8 @@ const HOST_ONLY: [&str; 11] = [
     "signet-libmdbx",
 ];
 
-const RISCV: &str = "riscv64imac-unknown-none-elf";
+/// The bare RISC-V target that the fault-proof guest is built for.
+pub(crate) const RISCV: &str = "riscv64imac-unknown-none-elf";
 
 pub(crate) fn ci() -> Result<()> {
     Step::new("fmt", cargo())
@@ -101,15 +102,7 @@ pub(crate) fn no_std() -> Result<()> {
 }
 
 fn riscv() -> Result<()> {
-    let sysroot = Command::new("rustc")
-        .args(["--print", "sysroot"])
-        .output()?;
-    let sysroot = String::from_utf8_lossy(&sysroot.stdout).trim().to_owned();
-    if !std::path::Path::new(&sysroot)
-        .join("lib/rustlib")
-        .join(RISCV)
-        .is_dir()
-    {
+    if !has_riscv()? {
         println!(
             "NOT CHECKED: no {RISCV} toolchain here. Get one with `rustup target add {RISCV}`."
         );
@@ -128,6 +121,18 @@ fn riscv() -> Result<()> {
             .run()?;
     }
     Ok(())
+}
+
+/// Whether the compiler has the libraries of [`RISCV`].
+pub(crate) fn has_riscv() -> Result<bool> {
+    let sysroot = Command::new("rustc")
+        .args(["--print", "sysroot"])
+        .output()?;
+    let sysroot = String::from_utf8_lossy(&sysroot.stdout).trim().to_owned();
+    Ok(std::path::Path::new(&sysroot)
+        .join("lib/rustlib")
+        .join(RISCV)
+        .is_dir())
 }
 
 pub(crate) fn contracts(check: bool) -> Result<()> {

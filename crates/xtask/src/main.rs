@@ -2,6 +2,7 @@
 
 mod bench;
 mod bench_ai;
+mod bench_riscv;
 mod checks;
 mod lanes;
 mod machine;

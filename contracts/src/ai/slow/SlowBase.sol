@@ -89,6 +89,12 @@ abstract contract SlowBase is IFoggaraErrors {
         atMost(got, max);
     }
 
+    /// @dev The types that most functions take: i8, u8, i16, i32.
+    function checkElement(uint8 which, uint8 dtype) internal pure {
+        bool small = SlowMath.isOneOf(dtype, SlowMath.I8, SlowMath.U8);
+        if (!small && !SlowMath.isOneOf(dtype, SlowMath.I16, SlowMath.I32)) revert BadDtype(which);
+    }
+
     /* CALLDATA */
 
     /// @dev Head word `index`.

@@ -145,7 +145,7 @@ contract SlowAggRobust is SlowClients {
         (uint8 flags, uint8 dtype, uint256 d) = (u8At(args, 0), u8At(args, 1), u32At(args, 2));
         bytes[] memory u = listAt(args, 3);
         checkFlags(flags, 0);
-        if (dtype != SlowMath.U8) checkSigned(1, dtype, true);
+        checkElement(1, dtype);
         checkClients(2, d, 3, u.length);
         bytes memory middle = room(d, dtype);
         u = loadClients(3, u, dtype, d);
@@ -166,7 +166,7 @@ contract SlowAggRobust is SlowClients {
         uint256 cut = uintAt(args, 3, 16);
         bytes[] memory u = listAt(args, 4);
         checkFlags(flags, 0);
-        if (dtype != SlowMath.U8) checkSigned(1, dtype, true);
+        checkElement(1, dtype);
         checkClients(2, d, 4, u.length);
         if (u.length <= 2 * cut) revert BadParam(3);
         bytes memory average = room(d, dtype);
@@ -189,7 +189,7 @@ contract SlowAggRobust is SlowClients {
         (uint8 flags, uint8 dtype, uint256 d) = (u8At(args, 0), u8At(args, 1), u32At(args, 2));
         bytes[] memory u = listAt(args, 3);
         checkFlags(flags, 0);
-        if (dtype != SlowMath.U8) checkSigned(1, dtype, true);
+        checkElement(1, dtype);
         checkClients(2, d, 3, u.length);
         bytes memory signs = room(d, SlowMath.I8);
         u = loadClients(3, u, dtype, d);

@@ -272,7 +272,7 @@ contract SlowEltwise is SlowScales {
         (bytes memory a, bytes memory b) = (bytesAt(args, 3), bytesAt(args, 4));
         checkFlags(flags, 0);
         if (op > 4) revert BadParam(1);
-        checkTaken(2, dtype);
+        checkElement(2, dtype);
         uint256 n;
         uint256 period;
         (a, n) = loadSome(3, a, dtype);
@@ -291,12 +291,6 @@ contract SlowEltwise is SlowScales {
         if (op == 2) return a * b;
         if (op == 3) return a > b ? a : b;
         return a < b ? a : b;
-    }
-
-    /// @dev Types of `binary`, and of the result of `shift`.
-    function checkTaken(uint8 which, uint8 dtype) private pure {
-        bool small = SlowMath.isOneOf(dtype, SlowMath.I8, SlowMath.U8);
-        if (!small && !SlowMath.isOneOf(dtype, SlowMath.I16, SlowMath.I32)) revert BadDtype(which);
     }
 
     /* SCALED */
@@ -390,8 +384,8 @@ contract SlowEltwise is SlowScales {
         (uint8 flags, uint8 from, uint8 to, uint8 s) = (u8At(args, 0), u8At(args, 1), u8At(args, 2), u8At(args, 3));
         bytes memory x = bytesAt(args, 4);
         checkFlags(flags, 0);
-        if (from != SlowMath.I64) checkTaken(1, from);
-        checkTaken(2, to);
+        if (from != SlowMath.I64) checkElement(1, from);
+        checkElement(2, to);
         if (s > 63) revert BadParam(3);
         uint256 n;
         (x, n) = loadSome(4, x, from);
@@ -408,7 +402,7 @@ contract SlowEltwise is SlowScales {
         bytes memory x = bytesAt(args, 5);
         checkFlags(flags, 0);
         if (op > 3) revert BadParam(1);
-        if (dtype != SlowMath.I64) checkTaken(2, dtype);
+        if (dtype != SlowMath.I64) checkElement(2, dtype);
         checkClamp(op, dtype, lo, hi);
         uint256 n;
         (x, n) = loadSome(5, x, dtype);
@@ -459,18 +453,13 @@ contract SlowReduce is SlowBase {
         revert UnknownSelector(selector);
     }
 
-    function checkTaken(uint8 which, uint8 dtype) private pure {
-        bool small = SlowMath.isOneOf(dtype, SlowMath.I8, SlowMath.U8);
-        if (!small && !SlowMath.isOneOf(dtype, SlowMath.I16, SlowMath.I32)) revert BadDtype(which);
-    }
-
     function reduce(bytes calldata args) private returns (bytes memory) {
         Shape memory s =
             Shape(u8At(args, 0), u8At(args, 1), u8At(args, 2), u32At(args, 3), u32At(args, 4), u32At(args, 5));
         bytes memory x = bytesAt(args, 6);
         checkFlags(s.flags, 0);
         if (s.op > 5) revert BadParam(0);
-        checkTaken(0, s.dtype);
+        checkElement(0, s.dtype);
         if (s.outer == 0 || s.len == 0 || s.inner == 0) revert BadShape(0);
         atMost(s.outer * s.len * s.inner * SlowMath.sizeOf(s.dtype), OPERAND_BYTES_MAX);
         uint8 to = s.op == 0 ? SlowMath.I64 : s.op > 3 ? SlowMath.U32 : s.dtype;
@@ -511,7 +500,7 @@ contract SlowReduce is SlowBase {
     function topk(bytes calldata args) private view returns (bytes memory) {
         Top memory t = Top(u8At(args, 0), u32At(args, 1), u32At(args, 2), uintAt(args, 3, 16));
         bytes memory x = bytesAt(args, 4);
-        checkTaken(0, t.dtype);
+        checkElement(0, t.dtype);
         if (t.rows == 0) revert BadShape(1);
         if (t.len == 0) revert BadShape(2);
         atMost(t.rows * t.len * SlowMath.sizeOf(t.dtype), OPERAND_BYTES_MAX);

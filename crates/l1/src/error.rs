@@ -78,8 +78,10 @@ pub enum L1Error {
         after_ms: u64,
     },
     /// The answer is larger than allowed.
-    #[error("L1 answer to {what} is larger than {max_bytes} bytes")]
+    #[error("L1 {endpoint}: the answer to {what} is larger than {max_bytes} bytes")]
     TooLarge {
+        /// Host and port.
+        endpoint: String,
         /// Method or path.
         what: String,
         /// Bytes allowed.
@@ -196,6 +198,9 @@ pub enum L1Error {
     /// What is about to be sent could not be recorded.
     #[error("{0}")]
     Intent(String),
+    /// The node is stopping: nothing is asked any more.
+    #[error("the node is stopping")]
+    Stopped,
     /// The in-process L1 itself is broken.
     #[error("development L1 failed: {0}")]
     Node(String),
@@ -207,6 +212,8 @@ impl L1Error {
         match self {
             Self::Transport { .. }
             | Self::Timeout { .. }
+            | Self::TooLarge { .. }
+            | Self::Stopped
             | Self::Rpc { .. }
             | Self::Decode { .. }
             | Self::NotFound { .. }
@@ -214,8 +221,7 @@ impl L1Error {
             | Self::BlobsMissing { .. }
             | Self::Rejected { .. } => Severity::Retry,
             Self::Reorged { .. } => Severity::Reset,
-            Self::TooLarge { .. }
-            | Self::Url { .. }
+            Self::Url { .. }
             | Self::ChainId { .. }
             | Self::ReorgBelowFinalized { .. }
             | Self::ReorgTooDeep { .. }
@@ -232,6 +238,20 @@ impl L1Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// One answer that is too long ended the node, while its promises stood.
+    #[test]
+    fn an_answer_that_is_too_long_is_asked_for_again() {
+        let error = L1Error::TooLarge {
+            endpoint: "localhost:8545".into(),
+            what: "eth_getBlockReceipts".into(),
+            max_bytes: 64 << 20,
+        };
+        assert_eq!(error.severity(), Severity::Retry);
+        let text =
+            "L1 localhost:8545: the answer to eth_getBlockReceipts is larger than 67108864 bytes";
+        assert_eq!(error.to_string(), text);
+    }
 
     #[test]
     fn reads_the_words_of_known_nodes() {

@@ -175,6 +175,7 @@ impl Server {
         let failed = |error: reqwest::Error| self.failed(what, &error);
         let mut response = request.send().await.map_err(failed)?;
         let too_large = || L1Error::TooLarge {
+            endpoint: self.endpoint.clone(),
             what: what.into(),
             max_bytes: self.bounds.answer_max_bytes,
         };

@@ -3,16 +3,22 @@
 
 mod common;
 
+use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, Bytes, U256};
+use async_trait::async_trait;
 use common::{Hand, INBOX, PORTAL, SYSTEM_CONFIG, blob, call, chain, config, event, signer, spec};
 use foggara_derive::Payload;
 use foggara_devl1::{DevL1, DevL1Config};
 use foggara_l1::{
-    Follower, FollowerConfig, L1Client, L1Error, L1Event, Severity, TxManager, TxManagerConfig,
-    TxPayload, TxRequest, fetch_events, fetch_input,
+    BlockAt, BlockTag, FeeData, Follower, FollowerConfig, Inclusion, L1Block, L1Client, L1Error,
+    L1Event, L1Receipt, Severity, StateAt, TxManager, TxManagerConfig, TxPayload, TxRequest,
+    fetch_events, fetch_input,
 };
 use foggara_primitives::L1Ref;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 fn quick() -> FollowerConfig {
     FollowerConfig {
@@ -114,6 +120,91 @@ async fn catching_up_delivers_every_block_and_finality() {
     assert_eq!(finals.last(), Some(&148));
     assert_eq!(follower.get(100), None, "the window is bounded");
     assert_eq!(follower.get(150), Some(l1.latest()));
+}
+
+/// Two nodes behind one address: one that is behind, on a branch that is gone, says what is latest, the
+/// other what is final. What the first says was then called final.
+#[tokio::test]
+async fn what_two_nodes_say_is_not_mixed_into_finality() {
+    let l1 = DevL1::open(DevL1Config {
+        finality: Some(4),
+        ..config(&Hand::default())
+    })
+    .unwrap();
+    let views = Arc::new(Views {
+        l1: l1.clone(),
+        latest: Mutex::new(None),
+    });
+    let mut follower = Follower::new(Arc::clone(&views) as _, l1.latest(), quick());
+    for _ in 0..3 {
+        l1.mine().unwrap();
+    }
+    follower.poll().await.unwrap();
+    let stale = l1.latest();
+    assert_eq!(follower.tip(), stale);
+    l1.reorg(2, false).unwrap();
+    for _ in 0..10 {
+        l1.mine().unwrap();
+    }
+    *views.latest.lock().unwrap() = Some(stale);
+    assert_eq!(follower.poll().await.unwrap(), []);
+    // Once the node that was behind has caught up, all comes by itself.
+    *views.latest.lock().unwrap() = None;
+    let events = follower.poll().await.unwrap();
+    assert!(matches!(&events[0], L1Event::Reorg { fork, .. } if fork.number == 1));
+    let finalized = l1.head(BlockTag::Finalized).await.unwrap();
+    assert_eq!(events.last(), Some(&L1Event::Finalized(finalized)));
+}
+
+/// An L1 whose latest block is asked of another node.
+#[derive(Debug)]
+struct Views {
+    l1: DevL1,
+    latest: Mutex<Option<L1Ref>>,
+}
+
+#[async_trait]
+impl L1Client for Views {
+    async fn head(&self, tag: BlockTag) -> Result<L1Ref, L1Error> {
+        let latest = *self.latest.lock().unwrap();
+        match latest.filter(|_| tag == BlockTag::Latest) {
+            Some(latest) => Ok(latest),
+            None => self.l1.head(tag).await,
+        }
+    }
+    async fn header(&self, at: BlockAt) -> Result<Option<(Header, B256)>, L1Error> {
+        self.l1.header(at).await
+    }
+    async fn chain_id(&self) -> Result<u64, L1Error> {
+        unreachable!("a follower reads headers only")
+    }
+    async fn block(&self, _: BlockAt) -> Result<Option<L1Block>, L1Error> {
+        unreachable!("a follower reads headers only")
+    }
+    async fn receipts(&self, _: &L1Block) -> Result<Vec<L1Receipt>, L1Error> {
+        unreachable!("a follower reads headers only")
+    }
+    async fn blobs(&self, _: L1Ref, _: &[B256]) -> Result<Vec<Bytes>, L1Error> {
+        unreachable!("a follower reads headers only")
+    }
+    async fn send_raw(&self, _: Bytes) -> Result<B256, L1Error> {
+        unreachable!("a follower reads headers only")
+    }
+    async fn nonce(&self, _: Address, _: StateAt) -> Result<u64, L1Error> {
+        unreachable!("a follower reads headers only")
+    }
+    async fn balance(&self, _: Address, _: StateAt) -> Result<U256, L1Error> {
+        unreachable!("a follower reads headers only")
+    }
+    async fn code(&self, _: Address, _: StateAt) -> Result<Bytes, L1Error> {
+        unreachable!("a follower reads headers only")
+    }
+    async fn fees(&self) -> Result<FeeData, L1Error> {
+        unreachable!("a follower reads headers only")
+    }
+    async fn inclusion(&self, _: B256) -> Result<Option<Inclusion>, L1Error> {
+        unreachable!("a follower reads headers only")
+    }
 }
 
 #[tokio::test]

@@ -153,7 +153,7 @@ impl Follower {
             let branch = self.branch(target).await?;
             self.adopt(branch, &mut events)?;
         }
-        self.finalize(final_head, &mut events);
+        self.finalize(head, final_head, &mut events);
         Ok(events)
     }
 
@@ -259,8 +259,13 @@ impl Follower {
         Ok(())
     }
 
-    /// Delivers finality up to the tip.
-    fn finalize(&mut self, head: L1Ref, events: &mut Vec<L1Event>) {
+    /// Delivers finality up to the tip. `latest` and `head` were asked for one after the other.
+    fn finalize(&mut self, latest: L1Ref, head: L1Ref, events: &mut Vec<L1Event>) {
+        if head.number > latest.number {
+            // One node says what is latest and another, ahead of it, what is final: the tip may be on a
+            // branch that the second has dropped.
+            return;
+        }
         let block = if head.number > self.tip.number {
             // Catching up: the tip was just read by number at or below a final block.
             self.tip

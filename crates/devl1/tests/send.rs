@@ -362,6 +362,70 @@ async fn a_restart_goes_on_behind_what_is_in_flight() {
     assert_eq!(inbox(&l1).await, texts.map(|t| Bytes::from(t.as_bytes())));
 }
 
+/// The L1 node forgets what is in flight while the process restarts, so the new run gives its nonce out
+/// again; another node remembers it and brings it into the chain. That was taken for a stranger's.
+#[tokio::test]
+async fn a_transaction_of_an_earlier_run_is_no_stranger_s() {
+    let l1 = chain();
+    let earlier = call(&l1, 0, INBOX, Bytes::from_static(b"sent before")).await;
+    let lost = Line::new(l1.clone(), |at| match at {
+        Call::Send(_) => Err(Line::cut()),
+        _ => Ok(()),
+    });
+    let mut after = TxManager::new(Arc::new(lost), signer(0), TxManagerConfig::dev())
+        .await
+        .unwrap();
+    let id = after.submit(data("sent after")).unwrap();
+    assert_eq!(after.tick().await, Err(Line::cut()));
+    l1.send_raw(&earlier).unwrap();
+    let block = l1.mine().unwrap().id();
+    let tx_hash = alloy_primitives::keccak256(&earlier);
+    let reason = TxFailure::Superseded { block, tx_hash };
+    assert_eq!(
+        after.tick().await.unwrap(),
+        [TxEvent::Failed { id, reason }]
+    );
+    // Whoever sent it sends it again, behind the other.
+    let mut again = manager(&l1, TxManagerConfig::dev()).await;
+    let id = again.submit(data("sent after")).unwrap();
+    again.tick().await.unwrap();
+    l1.mine().unwrap();
+    assert_eq!(landed(&again.tick().await.unwrap()), [id]);
+    let texts = ["sent before", "sent after"];
+    assert_eq!(inbox(&l1).await, texts.map(|t| Bytes::from(t.as_bytes())));
+}
+
+/// Only what an earlier run may have sent is let pass: behind its last nonce the key is shared.
+#[tokio::test]
+async fn a_second_sender_to_the_inbox_is_a_stranger() {
+    let (l1, cut) = (chain(), Arc::new(AtomicU32::new(0)));
+    let is_cut = Arc::clone(&cut);
+    let line = Line::new(l1.clone(), move |at| match at {
+        Call::Send(_) if is_cut.load(Ordering::SeqCst) > 0 => Err(Line::cut()),
+        _ => Ok(()),
+    });
+    let mut ours = TxManager::new(Arc::new(line), signer(0), TxManagerConfig::dev())
+        .await
+        .unwrap();
+    for nonce in 0..6 {
+        ours.submit(data("ours")).unwrap();
+        ours.tick().await.unwrap();
+        l1.mine().unwrap();
+        assert_eq!(landed(&ours.tick().await.unwrap()), [TxId(nonce)]);
+    }
+    let theirs = call(&l1, 0, INBOX, Bytes::from_static(b"theirs")).await;
+    cut.store(1, Ordering::SeqCst);
+    ours.submit(data("ours")).unwrap();
+    assert_eq!(ours.tick().await, Err(Line::cut()));
+    l1.send_raw(&theirs).unwrap();
+    let mut last = Ok(Vec::new());
+    for _ in 0..3 {
+        l1.mine().unwrap();
+        last = ours.tick().await;
+    }
+    assert_eq!(last, Err(L1Error::Stranger { nonce: 6 }));
+}
+
 #[derive(Debug, Clone, Default)]
 struct Kept(Arc<Mutex<BTreeMap<u64, Intent>>>);
 

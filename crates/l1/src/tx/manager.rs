@@ -27,6 +27,8 @@ pub struct TxManager {
     pub(super) chain_id: u64,
     pub(super) next_id: u64,
     pub(super) next_nonce: u64,
+    /// Below this nonce an earlier run may have had something in flight that the node has lost.
+    pub(super) earlier_until: u64,
     pub(super) form: SidecarForm,
     /// Taken, without nonce yet.
     pub(super) queue: VecDeque<(TxId, TxRequest)>,
@@ -47,6 +49,8 @@ pub(super) struct Flight {
     pub(super) fees: Fees,
     pub(super) tx_hashes: Vec<B256>,
     pub(super) sent_at: Instant,
+    /// Number of the L1 head when it was sent first; 0 if that was in an earlier run.
+    pub(super) since: u64,
     /// Send the same bytes with the next round.
     pub(super) again: bool,
     /// Looks at which the nonce was used but no attempt was found.
@@ -74,7 +78,9 @@ impl TxManager {
         let chain_id = client.chain_id().await?;
         let next_nonce = client.nonce(signer.address(), StateAt::Pending).await?;
         let form = client.sidecar_form().await?;
+        let in_flight_max = u64::try_from(config.in_flight_max).unwrap_or(u64::MAX);
         Ok(Self {
+            earlier_until: next_nonce.saturating_add(in_flight_max),
             client,
             signer,
             config,
@@ -114,6 +120,7 @@ impl TxManager {
                 fees: intent.fees,
                 tx_hashes: intent.tx_hashes,
                 sent_at: Instant::now(),
+                since: 0,
                 again: true,
                 missing: 0,
                 landed: None,

@@ -66,7 +66,7 @@ impl TxManager {
                 return Ok(());
             }
             credit = credit.saturating_sub(need);
-            if self.launch(id, request, fees).await? == Flow::Stop {
+            if self.launch(id, request, fees, head).await? == Flow::Stop {
                 return Ok(());
             }
         }
@@ -102,7 +102,13 @@ impl TxManager {
     }
 
     /// Sends a queued request for the first time, at the next nonce.
-    async fn launch(&mut self, id: TxId, request: TxRequest, fees: Fees) -> Result<Flow, L1Error> {
+    async fn launch(
+        &mut self,
+        id: TxId,
+        request: TxRequest,
+        fees: Fees,
+        head: L1Ref,
+    ) -> Result<Flow, L1Error> {
         let sidecar = match self.sidecar(&request).await {
             Ok(sidecar) => sidecar,
             Err(error) => {
@@ -122,6 +128,7 @@ impl TxManager {
             fees,
             tx_hashes: Vec::new(),
             sent_at: Instant::now(),
+            since: head.number,
             again: false,
             missing: 0,
             landed: None,

@@ -91,6 +91,13 @@ pub enum TxFailure {
         /// Its hash.
         tx_hash: B256,
     },
+    /// A transaction of ours from before a restart, which the L1 node had lost, took its nonce.
+    Superseded {
+        /// The block that holds the other.
+        block: BlockId,
+        /// Hash of the other.
+        tx_hash: B256,
+    },
     /// The L1 refuses the transaction itself.
     Rejected {
         /// The node's words.

@@ -5,12 +5,15 @@ use super::{
     manager::{Landed, TxManager},
 };
 use crate::{BlockAt, BlockTag, Inclusion, L1Error, StateAt};
+use alloy_consensus::Transaction;
 use alloy_primitives::B256;
 use foggara_primitives::{BlockId, L1Ref};
 use tokio::time::Instant;
 
 /// Looks at the chain after which a used nonce without a transaction of ours is a stranger's.
 const STRANGER_LOOKS: u32 = 3;
+/// Blocks that are searched for a transaction of an earlier run, at most.
+const EARLIER_BLOCKS_MAX: u64 = 64;
 
 impl TxManager {
     /// Looks after a reorg whether what had landed still stands where it stood.
@@ -76,17 +79,69 @@ impl TxManager {
                     break;
                 }
             }
+            let is_new_look = self.last_head.is_none_or(|last| last.hash != head.hash);
             if let Some((tx_hash, inclusion)) = found {
                 self.included(nonce, tx_hash, inclusion)?;
-            } else if let Some(flight) = self.flights.get_mut(&nonce) {
-                let new_look = self.last_head.is_none_or(|last| last.hash != head.hash);
-                flight.missing = flight.missing.saturating_add(u32::from(new_look));
+            } else if is_new_look {
+                if let Some((tx_hash, inclusion)) = self.earlier(nonce, head).await? {
+                    self.superseded(nonce, tx_hash, inclusion)?;
+                    continue;
+                }
+                let Some(flight) = self.flights.get_mut(&nonce) else {
+                    continue;
+                };
+                flight.missing = flight.missing.saturating_add(1);
                 if flight.missing >= STRANGER_LOOKS {
                     return Err(L1Error::Stranger { nonce });
                 }
             }
         }
         Ok(())
+    }
+
+    /// What took the nonce of a flight, if it can only be ours from before a restart: the node had lost
+    /// it, so its nonce was given out again, and somebody else's node had not. It goes where the flight
+    /// goes, at one of the nonces that the earlier run may have had in flight.
+    async fn earlier(&self, nonce: u64, head: L1Ref) -> Result<Option<(B256, Inclusion)>, L1Error> {
+        let candidate = self.flights.get(&nonce);
+        let Some(flight) = candidate.filter(|_| nonce < self.earlier_until) else {
+            return Ok(None);
+        };
+        let reach = head.number.saturating_sub(flight.since);
+        let mut hash = head.hash;
+        for _ in 0..=reach.min(EARLIER_BLOCKS_MAX) {
+            let Some(block) = self.client.block(BlockAt::Hash(hash)).await? else {
+                return Ok(None);
+            };
+            let taker = block.transactions.iter().find(|tx| {
+                tx.envelope().is_some_and(|known| known.nonce() == nonce)
+                    && tx.sender() == Some(self.address())
+            });
+            if let Some(taker) = taker.and_then(|tx| tx.envelope()) {
+                if taker.to() != Some(flight.request.to) {
+                    return Ok(None);
+                }
+                let found = self.client.inclusion(*taker.tx_hash()).await?;
+                return Ok(found.map(|inclusion| (*taker.tx_hash(), inclusion)));
+            }
+            hash = block.header.parent_hash;
+        }
+        Ok(None)
+    }
+
+    /// An earlier run's transaction stands at the nonce of this flight, which will not land.
+    fn superseded(&mut self, nonce: u64, tx_hash: B256, now: Inclusion) -> Result<(), L1Error> {
+        let Some(flight) = self.flights.remove(&nonce) else {
+            return Ok(());
+        };
+        tracing::warn!(nonce, %tx_hash, "tx.superseded_by_an_earlier_run");
+        self.spent.push_back((Instant::now(), now.cost()));
+        let (id, block) = (flight.id, now.block);
+        let reason = TxFailure::Superseded { block, tx_hash };
+        self.ready.push(TxEvent::Failed { id, reason });
+        self.log
+            .forget(nonce)
+            .map_err(|error| L1Error::Intent(error.to_string()))
     }
 
     fn included(&mut self, nonce: u64, tx_hash: B256, now: Inclusion) -> Result<(), L1Error> {

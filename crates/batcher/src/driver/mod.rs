@@ -55,7 +55,7 @@ pub async fn run(
         match outcome {
             Ok(()) => pause = Duration::ZERO,
             Err(error) if error.is_transient() => {
-                pause = (pause * 2).clamp(driver.config.poll, RETRY_MAX);
+                pause = longer(pause, driver.config.poll);
                 driver.note(&error, pause);
             }
             Err(error) => {
@@ -394,6 +394,12 @@ impl Driver {
         }
     }
 }
+
+/// The pause after one more error in a row; `poll` is what an embedder chose, without a bound.
+fn longer(pause: Duration, poll: Duration) -> Duration {
+    pause.saturating_mul(2).min(RETRY_MAX).max(poll)
+}
+
 /// One record per block: its share of the channel's bytes and cost goes by the size of its
 /// transactions.
 fn posted(info: &ChannelInfo, parts: &[Landed]) -> Vec<(u64, Option<Posted>)> {
@@ -418,4 +424,24 @@ fn posted(info: &ChannelInfo, parts: &[Landed]) -> Vec<(u64, Option<Posted>)> {
         .zip(&info.block_sizes)
         .map(|(number, size)| (number, Some(share(*size))))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A poll above the longest pause made the first error of L1 a panic.
+    #[test]
+    fn pauses_grow_from_the_poll_to_a_bound_whatever_the_poll() {
+        let s = Duration::from_secs;
+        let mut pause = Duration::ZERO;
+        let mut seen = Vec::new();
+        for _ in 0..5 {
+            pause = longer(pause, s(2));
+            seen.push(pause);
+        }
+        assert_eq!(seen, [s(2), s(4), s(8), s(12), s(12)]);
+        assert_eq!(longer(Duration::ZERO, s(13)), s(13));
+        assert_eq!(longer(s(13), s(13)), s(13));
+    }
 }

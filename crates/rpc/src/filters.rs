@@ -3,13 +3,14 @@
 use crate::{
     Limits,
     error::{Answer, limit, server},
-    follow::{Follower, Step},
+    follow::Watcher,
     params::{LogMatch, LogRange},
     reader,
 };
 use alloy_primitives::{B256, U128};
 use alloy_rpc_types_eth::Log;
 use foggara_pool::PoolTx;
+use foggara_store::Store;
 use parking_lot::Mutex;
 use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
@@ -19,10 +20,10 @@ use tokio::sync::broadcast::{self, error::TryRecvError};
 #[derive(Debug)]
 pub(crate) enum Kind {
     /// Hashes of new blocks.
-    Blocks(Follower),
+    Blocks(Watcher),
     /// Logs.
     Logs {
-        follower: Follower,
+        watcher: Watcher,
         range: LogRange,
         wanted: LogMatch,
     },
@@ -114,27 +115,20 @@ impl Filters {
 
     /// What changed since the last question. A filter that is too far behind is gone: whoever asks
     /// makes a new one and reads what it missed.
-    pub(crate) fn changes(&self, id: U128, limits: &Limits) -> Answer<Changes> {
+    pub(crate) fn changes(&self, id: U128, limits: &Limits, store: &Store) -> Answer<Changes> {
         let found = self.get(id, limits)?;
         let mut filter = found.lock();
         filter.used = Instant::now();
         let changes = match &mut filter.kind {
-            Kind::Blocks(follower) => steps(follower).map(|steps| {
-                let hash = |step: &Step| match step {
-                    Step::Block(block) => Some(block.hash),
-                    Step::Removed { .. } => None,
-                };
-                Ok(Changes::Hashes(steps.iter().filter_map(hash).collect()))
+            Kind::Blocks(watcher) => watcher.changed().map(|changed| {
+                let hashes = changed.appended.iter().map(|block| block.hash);
+                Ok(Changes::Hashes(hashes.collect()))
             }),
             Kind::Logs {
-                follower, wanted, ..
-            } => steps(follower).map(|steps| {
-                let mut logs = Vec::new();
-                for step in steps {
-                    logs.extend(step.logs(wanted)?);
-                }
-                Ok(Changes::Logs(logs))
-            }),
+                watcher, wanted, ..
+            } => watcher
+                .changed()
+                .map(|changed| Ok(Changes::Logs(watcher.logs(&changed, wanted, store)?))),
             Kind::Pending { events: None, full } => Some(Ok(transactions(Vec::new(), *full))),
             Kind::Pending {
                 events: Some(events),
@@ -162,16 +156,6 @@ fn transactions(txs: Vec<Arc<PoolTx>>, full: bool) -> Changes {
     } else {
         Changes::Hashes(txs.iter().map(|tx| tx.hash).collect())
     }
-}
-
-fn steps(follower: &mut Follower) -> Option<Vec<Step>> {
-    let events = drain(&mut follower.events)?;
-    Some(
-        events
-            .into_iter()
-            .filter_map(|event| follower.step(event))
-            .collect(),
-    )
 }
 
 /// All that waits; `None` if something was missed.

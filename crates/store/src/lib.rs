@@ -4,6 +4,7 @@ pub mod backend;
 mod batch;
 
 mod chain;
+mod changes;
 mod error;
 mod expire;
 #[cfg(test)]
@@ -27,6 +28,7 @@ mod view;
 mod write;
 
 pub use batch::{COMMIT_BLOCKS_MAX, Commit};
+pub use changes::StoreChange;
 pub use error::{CommitError, DbError, OpenError, StoreError};
 pub use foggara_stf::{ExecutedBlock, TxTrace};
 pub use history::REVERT_ENTRIES_MAX;

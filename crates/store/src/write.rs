@@ -9,7 +9,7 @@
 
 use crate::{
     COMMIT_BLOCKS_MAX, Commit, CommitError, DbError, ExecutedBlock, RemovedBlock, Store,
-    StoreError, StoreEvent, StoredBlock, Table, Trace,
+    StoreChange, StoreError, StoreEvent, StoredBlock, Table, Trace,
     backend::WriteTx,
     chain, history, keys,
     open::SPEC_HASH,
@@ -195,7 +195,12 @@ impl Store {
     ) {
         // Nobody listening is not an error.
         let send = |event| drop(self.inner.events.send(event));
+        let name = |change| drop(self.inner.changes.send(change));
         if !removed.is_empty() {
+            name(StoreChange::Reorg {
+                to: fork,
+                removed: Arc::clone(removed),
+            });
             send(StoreEvent::Reorg {
                 to: fork,
                 removed: Arc::clone(removed),
@@ -205,6 +210,8 @@ impl Store {
             self.inner.heads.send_replace(after);
         }
         for block in batch.blocks {
+            let (number, hash) = (block.header.number, block.hash);
+            name(StoreChange::Block(BlockId { hash, number }));
             send(StoreEvent::Block(block));
         }
         if before != after {

@@ -14,7 +14,7 @@ use common::{Chain, archive, cursor, init, stores};
 use foggara_primitives::{BlockId, L2Ref};
 use foggara_store::{
     COMMIT_BLOCKS_MAX, Commit, CommitError, DroppedTx, ExecutedBlock, L1Block, Posted, Store,
-    StoreError, StoredFrame, Trace,
+    StoreChange, StoreError, StoredFrame, Trace,
 };
 use std::{ops::ControlFlow, sync::Arc};
 
@@ -492,4 +492,33 @@ fn records_of_other_crates_come_back_and_expire() {
             Some(Bytes::from_static(b"new"))
         );
     }
+}
+
+/// Somebody who subscribes and stays away kept every block of the queue in memory.
+#[test]
+fn changes_pin_no_block_that_stands() {
+    let chain = Chain::random(72, 6);
+    let store = Store::in_memory_with(archive());
+    init(&store, &chain.blocks[0]);
+    let mut changes = store.subscribe_changes();
+    let block = Arc::new(chain.blocks[1].as_ref().clone());
+    let weak = Arc::downgrade(&block);
+    store.commit(Commit::block(block)).unwrap();
+    assert!(weak.upgrade().is_none(), "the block is still held");
+    for block in &chain.blocks[2..] {
+        store.commit(Commit::block(Arc::clone(block))).unwrap();
+    }
+    store.unwind(4, Commit::default()).unwrap();
+    let id = |n: usize| BlockId {
+        hash: chain.blocks[n].hash,
+        number: n as u64,
+    };
+    for n in 1..=6 {
+        assert!(matches!(changes.try_recv(), Ok(StoreChange::Block(block)) if block == id(n)));
+    }
+    let Ok(StoreChange::Reorg { to, removed }) = changes.try_recv() else {
+        panic!("the unwind is not told");
+    };
+    assert_eq!((to, removed.len()), (id(4), 2));
+    assert!(changes.try_recv().is_err());
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     filters::Kind,
-    follow::Follower,
+    follow::Watcher,
     node::{Node, Registry},
     params::{Args, LogQuery, Word},
     reader,
@@ -18,10 +18,10 @@ pub(super) fn register(r: &mut Registry) -> Result<(), RegisterMethodError> {
         let query: LogQuery = args.required()?;
         args.end()?;
         let (range, wanted) = query.check(&node.limits, 0)?;
-        let follower = Follower::new(node.store());
+        let watcher = Watcher::new(node.store());
         node.filters.add(
             Kind::Logs {
-                follower,
+                watcher,
                 range,
                 wanted,
             },
@@ -31,7 +31,7 @@ pub(super) fn register(r: &mut Registry) -> Result<(), RegisterMethodError> {
     r.read("eth_newBlockFilter", |node, args| {
         args.end()?;
         node.filters
-            .add(Kind::Blocks(Follower::new(node.store())), &node.limits)
+            .add(Kind::Blocks(Watcher::new(node.store())), &node.limits)
     })?;
     r.read("eth_newPendingTransactionFilter", |node, args| {
         let full = args.optional()?.unwrap_or(false);
@@ -46,7 +46,7 @@ pub(super) fn register(r: &mut Registry) -> Result<(), RegisterMethodError> {
     })?;
     r.read("eth_getFilterChanges", |node, args| {
         let id = id(args)?;
-        node.filters.changes(id, &node.limits)
+        node.filters.changes(id, &node.limits, node.store())
     })?;
     r.execute("eth_getFilterLogs", |node, args| {
         let id = id(args)?;

@@ -229,6 +229,8 @@ pub enum DropReason {
     Evicted,
     /// An operator or a development method removed it.
     Removed,
+    /// A builder found that no block can take it.
+    Invalid,
 }
 
 impl DropReason {
@@ -241,6 +243,7 @@ impl DropReason {
             Self::Expired => "expired",
             Self::Evicted => "evicted",
             Self::Removed => "removed",
+            Self::Invalid => "invalid",
         }
     }
 }

@@ -189,6 +189,12 @@ impl Inner {
     /// had pushed out returns. Gives what is to be written later, which is all of it where callers
     /// were told already.
     fn rejected(&self, entries: Vec<Entry>, error: &JournalError) -> Vec<Entry> {
+        // Nobody knows when there is space again: who waits for all that is decided is told.
+        let is_flush = |entry: &Entry| {
+            matches!(entry.op, Op::Fence) && matches!(entry.waiter, Waiter::Flush(_))
+        };
+        let (flushes, entries): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_flush);
+        self.refuse(flushes, error);
         if self.config.ack == Ack::Memory {
             return entries;
         }

@@ -22,6 +22,8 @@ use std::{
 pub(crate) struct Bounded<V> {
     map: B256Map<V>,
     order: VecDeque<B256>,
+    /// Keys that were inserted before the oldest in `order`.
+    before: u64,
     max: usize,
 }
 
@@ -30,6 +32,7 @@ impl<V: Copy> Bounded<V> {
         Self {
             map: B256Map::default(),
             order: VecDeque::new(),
+            before: 0,
             max,
         }
     }
@@ -53,8 +56,20 @@ impl<V: Copy> Bounded<V> {
         while self.order.len() > self.max {
             if let Some(oldest) = self.order.pop_front() {
                 self.map.remove(&oldest);
+                self.before += 1;
             }
         }
+    }
+
+    /// Up to `max` of what was inserted behind `mark` and is still there, the mark behind these, and how
+    /// much of what lay between has been forgotten.
+    pub(crate) fn since(&self, mark: u64, max: usize) -> (Vec<(B256, V)>, u64, u64) {
+        let missed = self.before.saturating_sub(mark);
+        let skip = usize::try_from(mark.saturating_sub(self.before)).unwrap_or(usize::MAX);
+        let order = self.order.iter().skip(skip).take(max);
+        let next = mark.max(self.before) + order.len() as u64;
+        let found = order.filter_map(|hash| Some((*hash, self.get(hash)?)));
+        (found.collect(), next, missed)
     }
 }
 
@@ -346,4 +361,35 @@ fn take_until<V>(map: &mut BTreeMap<u64, V>, number: u64) -> BTreeMap<u64, V> {
         .map(|next| map.split_off(&next))
         .unwrap_or_default();
     std::mem::replace(map, later)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_inserted_since_a_mark_is_told_once_and_what_is_forgotten_is_counted() {
+        let key = |n: u8| B256::with_last_byte(n);
+        let mut bounded = Bounded::new(4);
+        for n in 0..3 {
+            bounded.insert(key(n), n);
+        }
+        assert_eq!(
+            bounded.since(0, 2),
+            (vec![(key(0), 0), (key(1), 1)], 2, 0),
+            "no more than asked for"
+        );
+        bounded.remove(&key(2));
+        bounded.insert(key(3), 3);
+        assert_eq!(bounded.since(2, 9), (vec![(key(3), 3)], 4, 0));
+        assert_eq!(bounded.since(4, 9), (vec![], 4, 0));
+        for n in 4..10 {
+            bounded.insert(key(n), n);
+        }
+        let (found, mark, missed) = bounded.since(4, 9);
+        assert_eq!(
+            (found.len(), found[0], mark, missed),
+            (4, (key(6), 6), 10, 2)
+        );
+    }
 }

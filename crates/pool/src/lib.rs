@@ -26,4 +26,6 @@ pub use journal::{FolderFiles, JournalError, JournalFiles, JournalStats};
 pub use pool::Pool;
 pub use state::{HeadFees, PoolState, TxQuote};
 pub use tx::PoolTx;
-pub use view::{BlockUpdate, Content, LostTx, PoolEvent, PoolStatus, SenderContent, TxPlace};
+pub use view::{
+    BlockUpdate, Content, LostTx, PoolEvent, PoolStatus, RecentDrops, SenderContent, TxPlace,
+};

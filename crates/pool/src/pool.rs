@@ -2,7 +2,8 @@
 
 use crate::{
     BestTransactions, BlockUpdate, Content, DropReason, HeadFees, JournalError, JournalStats,
-    LostTx, PoolConfig, PoolError, PoolEvent, PoolStatus, PoolTx, SenderContent, TxPlace,
+    LostTx, PoolConfig, PoolError, PoolEvent, PoolStatus, PoolTx, RecentDrops, SenderContent,
+    TxPlace,
     inner::Inner,
     journal::{Entry, Op, Waiter},
     ledger::{Ledger, account_in},
@@ -176,12 +177,22 @@ impl Pool {
 
     /// Removes a transaction on an operator's word; false if it is not in the pool.
     pub fn remove(&self, hash: &B256) -> bool {
+        self.take_out(hash, DropReason::Removed)
+    }
+
+    /// Drops a transaction that a builder found to be invalid whatever the state; false if it is not in
+    /// the pool.
+    pub fn refuse(&self, hash: &B256) -> bool {
+        self.take_out(hash, DropReason::Invalid)
+    }
+
+    fn take_out(&self, hash: &B256, reason: DropReason) -> bool {
         let now_ms = self.inner.config.clock.now_ms();
         let mut guard = self.inner.ledger.lock();
         let Some(tx) = guard.book.remove(hash, now_ms) else {
             return false;
         };
-        let drops = guard.drop_all(vec![(tx, DropReason::Removed)]);
+        let drops = guard.drop_all(vec![(tx, reason)]);
         self.inner.submit(guard, drops);
         true
     }
@@ -194,7 +205,8 @@ impl Pool {
     /// Returns after everything decided so far is synced.
     ///
     /// # Errors
-    /// [`JournalError`]: the journal has failed or stopped.
+    /// [`JournalError`]: the journal has failed or stopped, or the disk is full: then drops are written
+    /// later, and under [`Ack::Memory`](crate::Ack) also what was accepted.
     pub async fn flush(&self) -> Result<(), JournalError> {
         let (sender, receiver) = oneshot::channel();
         let mut entry = Entry::new(Op::Fence);
@@ -371,6 +383,18 @@ impl Pool {
     /// Why a transaction was dropped, if that was lately.
     pub fn dropped(&self, hash: &B256) -> Option<DropReason> {
         self.inner.ledger.lock().dropped.get(hash)
+    }
+
+    /// Up to `max` drops since a mark, oldest first, of those whose reason is remembered; a mark of 0
+    /// stands before all of them.
+    pub fn drops_since(&self, mark: u64, max: usize) -> RecentDrops {
+        let ledger = self.inner.ledger.lock();
+        let (drops, mark, missed) = ledger.dropped.since(mark, max);
+        RecentDrops {
+            drops,
+            mark,
+            missed,
+        }
     }
 
     /// The limits this pool was opened with.

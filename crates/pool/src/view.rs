@@ -58,6 +58,17 @@ pub enum TxPlace {
     },
 }
 
+/// What [`Pool::drops_since`](crate::Pool::drops_since) found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecentDrops {
+    /// Hash and reason, oldest first.
+    pub drops: Vec<(B256, DropReason)>,
+    /// The mark behind these.
+    pub mark: u64,
+    /// Drops since the old mark that are forgotten.
+    pub missed: u64,
+}
+
 /// Counts of the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PoolStatus {

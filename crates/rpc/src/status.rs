@@ -107,7 +107,7 @@ pub struct Finalized {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Dropped {
-    /// `replaced`, `nonceUsed`, `unpayable`, `expired`, `evicted` or `removed`.
+    /// `replaced`, `nonceUsed`, `unpayable`, `expired`, `evicted`, `removed` or `invalid`.
     pub reason: String,
     /// Hash of the transaction that replaced it, if one did and this process has seen it.
     pub by: Option<B256>,

@@ -25,7 +25,7 @@
 //! |---|---|
 //! | 0 begin | bytes of the whole batch with this record `u32`, records behind it `u32` |
 //! | 1 accepted | arrival `u64`, unix milliseconds `u64`, requeued `u32`, flags (1 private), sender 20, EIP-2718 bytes |
-//! | 2 dropped | hash 32, reason (1 replaced, 2 nonce used, 3 unpayable, 4 expired, 5 evicted, 6 removed), then the replacing hash 32 or the account's nonce `u64` |
+//! | 2 dropped | hash 32, reason (1 replaced, 2 nonce used, 3 unpayable, 4 expired, 5 evicted, 6 removed, 7 invalid), then the replacing hash 32 or the account's nonce `u64` |
 //!
 //! Integers are little-endian. The salt is drawn per segment: without it nobody can craft a
 //! transaction whose bytes look like a later batch when a torn tail is searched.
@@ -140,6 +140,7 @@ impl Record {
                     (4, []) => DropReason::Expired,
                     (5, []) => DropReason::Evicted,
                     (6, []) => DropReason::Removed,
+                    (7, []) => DropReason::Invalid,
                     _ => return None,
                 };
                 Some(Self::Dropped { hash, reason })
@@ -197,6 +198,7 @@ impl BatchWriter {
                 DropReason::Expired => out.push(4),
                 DropReason::Evicted => out.push(5),
                 DropReason::Removed => out.push(6),
+                DropReason::Invalid => out.push(7),
             }
         });
     }

@@ -423,13 +423,14 @@ fn any_record() -> impl Strategy<Value = Record> {
             })
         });
     let dropped = any::<([u8; 32], u8, [u8; 32], u64)>().prop_map(|(hash, kind, by, next)| {
-        let reason = match kind % 6 {
+        let reason = match kind % 7 {
             0 => DropReason::Replaced { by: by.into() },
             1 => DropReason::NonceUsed { next },
             2 => DropReason::Unpayable,
             3 => DropReason::Expired,
             4 => DropReason::Evicted,
-            _ => DropReason::Removed,
+            5 => DropReason::Removed,
+            _ => DropReason::Invalid,
         };
         Record::Dropped {
             hash: hash.into(),

@@ -185,6 +185,42 @@ async fn a_thread_that_panics_is_told_and_nobody_waits_for_it() {
     }
 }
 
+/// A node that stops on a full disk waited for space for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_waits_for_a_full_disk() {
+    for ack in [Ack::Journal, Ack::Memory] {
+        let (state, disk) = (funded(2), Disk::default());
+        let config = PoolConfig {
+            journal_segment_bytes: 2_048,
+            ack,
+            ..config()
+        };
+        let pool = open(&state, &disk, config).unwrap();
+        let first = pool.add(sign(transfer(0, GWEI, 5), &signer(0)));
+        let first = first.await.unwrap();
+        pool.flush().await.unwrap();
+        disk.with(|disk| disk.bytes_max = Some(2_048));
+        for nonce in 1..20 {
+            let _ = pool.add(sign(transfer(nonce, GWEI, 5), &signer(0))).await;
+            if pool.flush().await.is_err() {
+                break;
+            }
+        }
+        pool.remove(&first);
+        let flushed = tokio::time::timeout(std::time::Duration::from_secs(10), pool.flush()).await;
+        assert!(
+            matches!(flushed, Ok(Err(JournalError::NoSpace { .. }))),
+            "{ack:?}: {flushed:?}"
+        );
+        // What could not be written is written once there is space.
+        disk.with(|disk| disk.bytes_max = None);
+        while pool.flush().await.is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        assert_eq!(pool.dropped(&first), Some(DropReason::Removed));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_refuses_and_restores_what_was_pushed_out() {
     let (state, disk) = (funded(2), Disk::default());

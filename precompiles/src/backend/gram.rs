@@ -33,10 +33,11 @@ pub(super) fn gram<M: Micro>(
     let clients = inputs.len();
     let step = groups * b_form.elements();
     let length = inputs.first().map_or(0, |input| input.len() / size);
+    let groups = groups.min(length.div_ceil(b_form.elements()));
     let panels = clients.div_ceil(M::COLUMNS);
     let width = panels * M::COLUMNS;
     // Clients of one block together, then as rows of A in each form, and as panels of B.
-    let mut together = vec![0; clients * step * size];
+    let mut together = vec![0; clients * step.min(length) * size];
     let mut a: Vec<Vec<u8>> = vec![vec![0; clients * ROW]; a_forms.len()];
     let mut b = vec![0; width * groups * 4];
     let mut bias = vec![0; width];

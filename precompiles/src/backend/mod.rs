@@ -22,6 +22,8 @@ mod divide;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod gram;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod interleave;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod keccak;
 #[cfg(all(feature = "std", target_arch = "aarch64"))]
 mod neon;
@@ -37,6 +39,8 @@ mod rescale;
 mod select;
 #[cfg(all(feature = "std", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod sorts;
+#[cfg(all(feature = "std", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod straight;
 #[cfg(all(feature = "std", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod sums;
 #[cfg(all(feature = "std", any(target_arch = "x86_64", target_arch = "aarch64")))]
@@ -246,6 +250,17 @@ impl Kind {
             Self::I16 => (Dtype::I16, Dtype::I64),
             Self::I32 => (Dtype::I32, Dtype::I32),
             Self::I32Wide => (Dtype::I32, Dtype::I64),
+        }
+    }
+
+    /// Bytes of an element and of a sum.
+    #[cfg(feature = "std")]
+    const fn sizes(self) -> (usize, usize) {
+        match self {
+            Self::I8 | Self::U8 => (1, 4),
+            Self::I16 => (2, 8),
+            Self::I32 => (4, 4),
+            Self::I32Wide => (4, 8),
         }
     }
 

@@ -7,7 +7,7 @@
 use super::{
     Backend, Ctl, Gemm, Mean, Requant,
     order::{self, Lanes},
-    portable, rescale, sums, thin,
+    portable, rescale, straight, sums, thin,
 };
 use crate::{Dtype, Fatal};
 use core::arch::aarch64::{
@@ -33,6 +33,14 @@ impl Neon {
 fn gemm(d: &Gemm, a: &[u8], b: &[u8], c: &mut [u8], ctl: &mut Ctl<'_>) -> Result<(), Fatal> {
     if thin::takes(d) {
         thin::gemm(d, a, b, c, ctl)
+    } else if straight::takes(d) {
+        straight::gemm(
+            d,
+            (a, b, c),
+            ctl,
+            straight::straighten,
+            |d, a, b, c, ctl| gemm(d, a, b, c, ctl),
+        )
     } else {
         portable::inlined(d, a, b, c, ctl)
     }

@@ -12,7 +12,7 @@
 
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // Of checked shapes.
 
-use super::{Backend, Ctl, Gemm, Kind, Mean, Requant};
+use super::{Backend, Ctl, Gemm, Mean, Requant};
 use crate::{Dtype, Fatal, Host, Loaded};
 use alloc::{boxed::Box, string::String, vec, vec::Vec};
 use alloy_primitives::Bytes;
@@ -147,7 +147,7 @@ impl Parallel {
         c: &mut [u8],
         ctl: &mut Ctl<'_>,
     ) -> Result<(), Fatal> {
-        let (element, sum) = sizes(d.kind);
+        let (element, sum) = d.kind.sizes();
         let ranges: Vec<_> = self.parts(d.m, 60).collect();
         let step = ranges[0].len();
         let parts: Vec<_> = a
@@ -169,7 +169,7 @@ impl Parallel {
         c: &mut [u8],
         ctl: &mut Ctl<'_>,
     ) -> Result<(), Fatal> {
-        let (element, sum) = sizes(d.kind);
+        let (element, sum) = d.kind.sizes();
         let ranges: Vec<_> = self.parts(d.n, 32).collect();
         let mut columns: Vec<Vec<u8>> = ranges
             .iter()
@@ -199,7 +199,7 @@ impl Parallel {
         c: &mut [u8],
         ctl: &mut Ctl<'_>,
     ) -> Result<(), Fatal> {
-        let (element, sum) = sizes(d.kind);
+        let (element, sum) = d.kind.sizes();
         let ranges: Vec<_> = self.parts(d.k, 64).collect();
         let mut all: Vec<Vec<u8>> = ranges.iter().map(|_| vec![0; c.len()]).collect();
         self.run(
@@ -240,7 +240,7 @@ impl Parallel {
         c: &mut [u8],
         ctl: &mut Ctl<'_>,
     ) -> Result<(), Fatal> {
-        let (element, sum) = sizes(d.kind);
+        let (element, sum) = d.kind.sizes();
         let (a_size, b_size) = (d.m * d.k * element, d.n * d.k * element);
         let step = d.batch.div_ceil(self.threads);
         let parts: Vec<_> = c.chunks_mut(step * d.m * d.n * sum).enumerate().collect();
@@ -256,13 +256,6 @@ impl Parallel {
             self.inner.gemm(&Gemm { batch, ..*d }, a, b, c, ctl)
         })
     }
-}
-
-/// Bytes of an element and of a sum.
-fn sizes(kind: Kind) -> (usize, usize) {
-    let (element, sum) = kind.dtypes();
-    let size = |dtype: Dtype| usize::from(dtype.bytes().to_le_bytes()[0]);
-    (size(element), size(sum))
 }
 
 /// The host as a worker sees it: it can only be stopped.
@@ -438,7 +431,7 @@ impl Backend for Parallel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{CallKind, NoHost, Portable};
+    use crate::{CallKind, Kind, NoHost, Portable};
     use core::sync::atomic::AtomicU64;
     use rand::{Rng, SeedableRng, rngs::StdRng};
 
@@ -469,7 +462,7 @@ mod tests {
     }
 
     fn operands(rng: &mut StdRng, d: &Gemm) -> (Vec<u8>, Vec<u8>, usize) {
-        let (element, sum) = sizes(d.kind);
+        let (element, sum) = d.kind.sizes();
         let batches = if d.b_shared { 1 } else { d.batch };
         let mut a = vec![0; d.batch * d.m * d.k * element];
         let mut b = vec![0; batches * d.n * d.k * element];

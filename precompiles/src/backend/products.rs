@@ -1,7 +1,7 @@
 //! Which way a product takes on a vector instruction set.
 
 use super::{
-    Ctl, Gemm, Kind, thin,
+    Ctl, Gemm, Kind, straight, thin,
     tiled::{self, Form, Forms, Micro, Product, Side},
 };
 use crate::Fatal;
@@ -31,6 +31,12 @@ pub(super) fn gemm<M: Micro>(
     }
     if thin::takes(&d) {
         return micro.thin(&d, a, b, c, ctl);
+    }
+    if straight::takes(&d) {
+        let turn = |side, from: &[u8], to: &mut [u8]| micro.straighten(side, from, to);
+        return straight::gemm(&d, (a, b, c), ctl, turn, |d, a, b, c, ctl| {
+            gemm(micro, d, a, b, c, ctl)
+        });
     }
     if d.m.min(d.n) < FEW && d.m.max(d.n) > MANY {
         return micro.plain(&d, a, b, c, ctl);

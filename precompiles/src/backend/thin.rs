@@ -1,27 +1,34 @@
-//! Products of few or short rows, straight from their bytes: packing would cost more than the work.
+//! Products of few or short rows, from the bytes as they lie: packing would cost more than the work.
 
 use super::{
-    Ctl, Gemm,
+    Ctl, Gemm, Kind,
     arith::{Arith, Load, for_kind},
 };
 use crate::Fatal;
-
-/// Elements of a side of a small product.
-const SMALL: usize = 1024;
 
 /// Multiply-adds of one product below which no panel pays for itself.
 const TINY: usize = 1024;
 /// Rows of either side below which no panel pays for itself.
 const FEW: usize = 4;
+/// Elements up to which rows are short, and rows of a side that such ones of the other meet at once.
+const SHORT: (usize, usize) = (32, 6);
+/// Inner products for which no panel pays for itself, however long they are.
+const PAIRS: usize = 160;
 
 /// Whether [`gemm`] takes such a product.
 pub(super) const fn takes(d: &Gemm) -> bool {
-    let area = area(d);
     if d.a_transposed || d.b_transposed {
-        let most = if d.m > d.n { d.m } else { d.n };
-        return area <= 4 * TINY && most.wrapping_mul(d.k) <= SMALL;
+        return false;
     }
-    area <= TINY || d.m < FEW || d.n < FEW
+    is_short(d) || area(d) <= TINY || d.m < FEW || d.n < FEW || d.m.wrapping_mul(d.n) <= PAIRS
+}
+
+/// Whether rows are short, and few of them meet the many of the other side. Of 32 bits they are not
+/// worth their padding.
+const fn is_short(d: &Gemm) -> bool {
+    let few = if d.m < d.n { d.m } else { d.n };
+    let is_wide = matches!(d.kind, Kind::I32 | Kind::I32Wide);
+    !is_wide && few <= SHORT.1 && d.k <= SHORT.0
 }
 
 /// Multiply-adds of one product.
@@ -73,47 +80,18 @@ fn run<K: Arith>(
         }
         return Ok(());
     }
-    let (mut a_turned, mut b_turned) = ([0; SMALL * 4], [0; SMALL * 4]);
     let all = a.chunks_exact(a_bytes).zip(c.chunks_exact_mut(c_bytes));
-    for (batch, (mut a, c)) in all.enumerate() {
+    for (batch, (a, c)) in all.enumerate() {
         let b_start = if d.b_shared {
             0
         } else {
             batch.wrapping_mul(b_bytes)
         };
-        let mut b = b.get(b_start..).unwrap_or_default();
-        b = b.get(..b_bytes).unwrap_or_default();
-        if d.a_transposed {
-            a = turned::<K, K::A>(a, d.m, d.k, &mut a_turned);
-        }
-        if d.b_transposed {
-            b = turned::<K, K::B>(b, d.n, d.k, &mut b_turned);
-        }
+        let b = b.get(b_start..).unwrap_or_default();
+        let b = b.get(..b_bytes).unwrap_or_default();
         dots::<K>(d, a, b, c, ctl)?;
     }
     Ok(())
-}
-
-/// `[k][rows]` as `[rows][k]`.
-#[inline(always)]
-fn turned<'a, K: Arith, L: Load<K::Packed>>(
-    bytes: &[u8],
-    rows: usize,
-    k: usize,
-    out: &'a mut [u8; SMALL * 4],
-) -> &'a [u8] {
-    let size = rows.wrapping_mul(k).wrapping_mul(L::BYTES);
-    let to = out.chunks_exact_mut(k.wrapping_mul(L::BYTES).max(1));
-    for (row, out) in to.take(rows).enumerate() {
-        let mut at = row.wrapping_mul(L::BYTES);
-        for out in out.chunks_exact_mut(L::BYTES) {
-            if let Some(element) = bytes.get(at..at.wrapping_add(L::BYTES)) {
-                out.copy_from_slice(element);
-            }
-            at = at.wrapping_add(rows.wrapping_mul(L::BYTES));
-        }
-    }
-    out.get(..size).unwrap_or_default()
 }
 
 #[inline(always)]
@@ -136,6 +114,15 @@ fn dots<K: Arith>(
         }
         return Ok(());
     }
+    if is_short(d) {
+        let (few_b, a_side, b_side) = (d.n <= d.m, (a, d.n), (b, 1));
+        return match (few_b, d.k <= 16) {
+            (true, true) => short::<K, K::B, K::A, 16>(d.k, b_side, a_side, c, ctl),
+            (true, false) => short::<K, K::B, K::A, 32>(d.k, b_side, a_side, c, ctl),
+            (false, true) => short::<K, K::A, K::B, 16>(d.k, a_side, b_side, c, ctl),
+            (false, false) => short::<K, K::A, K::B, 32>(d.k, a_side, b_side, c, ctl),
+        };
+    }
     if d.m < FEW {
         // Each row of B meets all of A while it is in cache.
         for (j, b) in lines(b, b_row).enumerate() {
@@ -152,6 +139,54 @@ fn dots<K: Arith>(
                 K::store(dot::<K>(a, b), out);
             }
         }
+    }
+    Ok(())
+}
+
+/// Few rows times many, all of `k <= WIDTH` elements: the few are padded with zeros, so the many may be
+/// read beyond their ends. Each side comes with the distance of its sums in `c`.
+#[inline(always)]
+fn short<K: Arith, X: Load<K::Packed>, Y: Load<K::Packed>, const WIDTH: usize>(
+    k: usize,
+    (few, few_apart): (&[u8], usize),
+    (many, many_apart): (&[u8], usize),
+    c: &mut [u8],
+    ctl: &mut Ctl<'_>,
+) -> Result<(), Fatal> {
+    let mut padded = [[K::Packed::default(); WIDTH]; SHORT.1];
+    let few = few.chunks_exact(k.wrapping_mul(X::BYTES).max(1));
+    let count = few.len();
+    for (few, padded) in few.zip(&mut padded) {
+        for (element, padded) in few.chunks_exact(X::BYTES).zip(padded) {
+            *padded = X::load(element);
+        }
+    }
+    let padded = padded.get(..count).unwrap_or_default();
+    let size = k.wrapping_mul(Y::BYTES);
+    let (mut many, mut at) = (many, 0usize);
+    while !many.is_empty() {
+        ctl.next(WIDTH.wrapping_mul(SHORT.1))?;
+        let mut window = [0; SHORT.0 * 4];
+        let bytes = many.get(..WIDTH.wrapping_mul(Y::BYTES)).unwrap_or_else(|| {
+            let window = window.get_mut(..many.len()).unwrap_or_default();
+            window.copy_from_slice(many);
+            window
+        });
+        let mut row = [K::Packed::default(); WIDTH];
+        for (element, row) in bytes.chunks_exact(Y::BYTES).zip(&mut row) {
+            *row = Y::load(element);
+        }
+        for (i, few) in padded.iter().enumerate() {
+            let pairs = few.iter().zip(&row);
+            let sum = pairs.fold(K::Sum::default(), |sum, (few, many)| {
+                K::multiply_add(sum, *few, *many)
+            });
+            let at = at.wrapping_add(i.wrapping_mul(few_apart));
+            let at = at.wrapping_mul(K::C_BYTES);
+            K::store(sum, c.get_mut(at..).unwrap_or_default());
+        }
+        at = at.wrapping_add(many_apart);
+        many = many.get(size..).unwrap_or_default();
     }
     Ok(())
 }

@@ -24,7 +24,7 @@ pub(super) const GROUPS: usize = 512;
 /// Bytes from row to row of A. Not a power of two, so that rows fall into different cache sets.
 pub(super) const ROW: usize = (GROUPS + 16) * 4;
 /// Rows of a block of A: a multiple of every tile, and at most 2^22 multiply-adds with a panel.
-const BLOCK_ROWS: usize = 60;
+pub(super) const BLOCK_ROWS: usize = 60;
 /// Columns of a block of B: a multiple of every panel.
 const BLOCK_COLUMNS: usize = 256;
 /// Groups of a block when words are multiplied by halves: sums of 2 * 128 products of 8 by 16 bits
@@ -150,10 +150,19 @@ pub(super) trait Micro: Copy {
         c: &mut [u8],
         ctl: &mut Ctl<'_>,
     ) -> Result<(), Fatal>;
+    /// Lays transposed sides straight: [`super::straight::straighten`].
+    fn straighten(self, side: (usize, usize, usize), from: &[u8], to: &mut [u8]);
     /// Packs lines of `side` as rows of A: [`pack_rows`].
     fn pack_rows(self, form: Form, side: &Side<'_>, part: Part, out: &mut [u8]);
-    /// Packs a transposed side as groups of `width` columns: [`interleave`].
-    fn interleave(self, form: Form, side: &Side<'_>, part: Part, width: usize, out: &mut [u8]);
+    /// Packs a transposed side as groups of [`Micro::ROWS`] or [`Micro::COLUMNS`]: [`super::interleave`].
+    fn interleave(
+        self,
+        form: Form,
+        side: &Side<'_>,
+        part: Part,
+        columns: (usize, usize),
+        out: &mut [u8],
+    );
     /// Packs lines of `side` as a panel of B. Columns and inner elements that are not there are
     /// zero.
     fn turn(self, form: Form, side: &Side<'_>, part: Part, out: &mut [u8]);
@@ -283,7 +292,7 @@ fn blocked<M: Micro>(
                 let at = j / M::COLUMNS * panel_bytes(groups);
                 let panel = &mut b_block[at..at + panel_bytes(groups)];
                 if p.b.transposed {
-                    micro.interleave(b_form, &p.b, part, M::COLUMNS, panel);
+                    micro.interleave(b_form, &p.b, part, (M::COLUMNS, panel.len()), panel);
                 } else {
                     micro.turn(b_form, &p.b, part, panel);
                 }
@@ -347,15 +356,7 @@ fn pack_a<M: Micro>(micro: M, form: Form, side: &Side<'_>, part: Part, out: &mut
     if !side.transposed {
         return micro.pack_rows(form, side, part, out);
     }
-    let tiles = out.chunks_exact_mut(M::ROWS * GROUPS * 4);
-    for ((i, rows), out) in blocks(part.rows, M::ROWS).zip(tiles) {
-        let part = Part {
-            row: part.row + i,
-            rows,
-            ..part
-        };
-        micro.interleave(form, side, part, M::ROWS, out);
-    }
+    micro.interleave(form, side, part, (M::ROWS, M::ROWS * GROUPS * 4), out);
 }
 
 /// Splits `0..total` into blocks, each as (first, count).
@@ -404,60 +405,6 @@ pub(super) fn widen(form: Form, line: &[u8], out: &mut [u8]) {
         }),
     }
 }
-
-/// Packs columns of a transposed side: each group gathers one element from each of some lines.
-/// Groups are `width` columns apart; columns and elements that are not there are zero.
-#[inline(always)]
-pub(super) fn interleave(form: Form, side: &Side<'_>, part: Part, width: usize, out: &mut [u8]) {
-    let lines = form.elements();
-    let groups = part.count.div_ceil(lines);
-    for (group, out) in out.chunks_exact_mut(width * 4).take(groups).enumerate() {
-        let line = |at: usize| {
-            let at = group * lines + at;
-            if at < part.count {
-                side.line(form, part.from + at, part.row, part.rows)
-            } else {
-                &ZEROS[..part.rows * form.size()]
-            }
-        };
-        let (out, rest) = out.split_at_mut(part.rows * 4);
-        rest.fill(0);
-        if lines == 4 {
-            let flip = if form == Form::Flipped { 0x80 } else { 0 };
-            let fours = line(0).iter().zip(line(1)).zip(line(2)).zip(line(3));
-            for (out, (((a, b), c), d)) in out.chunks_exact_mut(4).zip(fours) {
-                out.copy_from_slice(&[a ^ flip, b ^ flip, c ^ flip, d ^ flip]);
-            }
-        } else if form.size() == 1 {
-            let wide = |byte: u8| {
-                if form == Form::WideI8 {
-                    i16::from(byte.cast_signed()).cast_unsigned()
-                } else {
-                    u16::from(byte)
-                }
-            };
-            for (out, (a, b)) in out.chunks_exact_mut(4).zip(line(0).iter().zip(line(1))) {
-                let pair = u32::from(wide(*a)) | u32::from(wide(*b)) << 16;
-                out.copy_from_slice(&pair.to_le_bytes());
-            }
-        } else {
-            let part = |word: u16| match form {
-                Form::LowBytes => word & 0xff,
-                Form::HighBytes => (word.cast_signed() >> 8).cast_unsigned(),
-                _ => word,
-            };
-            let words = line(0).chunks_exact(2).zip(line(1).chunks_exact(2));
-            for (out, (a, b)) in out.chunks_exact_mut(4).zip(words) {
-                let a = part(u16::from_le_bytes([a[0], a[1]]));
-                let b = part(u16::from_le_bytes([b[0], b[1]]));
-                out.copy_from_slice(&(u32::from(a) | u32::from(b) << 16).to_le_bytes());
-            }
-        }
-    }
-}
-
-/// A line of zeros, as long as a panel is wide.
-const ZEROS: [u8; 128] = [0; 128];
 
 /// Writes `low + 256 * high` of each sum of a tile into C. `low` and `high` are as wide as a panel.
 #[inline(always)]

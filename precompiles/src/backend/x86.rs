@@ -114,13 +114,28 @@ macro_rules! backend {
         }
 
         #[target_feature(enable = $features)]
+        fn straighten(side: (usize, usize, usize), from: &[u8], to: &mut [u8]) {
+            straight::straighten(side, from, to);
+        }
+
+        #[target_feature(enable = $features)]
         fn pack_rows(form: Form, side: &Side<'_>, part: Part, out: &mut [u8]) {
             tiled::pack_rows(form, side, part, out);
         }
 
         #[target_feature(enable = $features)]
-        fn interleave(form: Form, side: &Side<'_>, part: Part, width: usize, out: &mut [u8]) {
-            tiled::interleave(form, side, part, width, out);
+        fn interleave(
+            form: Form,
+            side: &Side<'_>,
+            part: Part,
+            (width, stride): (usize, usize),
+            out: &mut [u8],
+        ) {
+            if width == tile::ROWS {
+                interleave::interleave::<{ tile::ROWS }>(form, side, part, stride, out);
+            } else {
+                interleave::interleave::<{ tile::COLUMNS }>(form, side, part, stride, out);
+            }
         }
 
         #[target_feature(enable = $features)]
@@ -157,14 +172,26 @@ macro_rules! backend {
                 unsafe { thin(d, a, b, c, ctl) }
             }
 
+            fn straighten(self, side: (usize, usize, usize), from: &[u8], to: &mut [u8]) {
+                // SAFETY: a value of this type proves that the instructions are there.
+                unsafe { straighten(side, from, to) }
+            }
+
             fn pack_rows(self, form: Form, side: &Side<'_>, part: Part, out: &mut [u8]) {
                 // SAFETY: a value of this type proves that the instructions are there.
                 unsafe { pack_rows(form, side, part, out) }
             }
 
-            fn interleave(self, form: Form, side: &Side<'_>, part: Part, width: usize, out: &mut [u8]) {
+            fn interleave(
+                self,
+                form: Form,
+                side: &Side<'_>,
+                part: Part,
+                columns: (usize, usize),
+                out: &mut [u8],
+            ) {
                 // SAFETY: a value of this type proves that the instructions are there.
-                unsafe { interleave(form, side, part, width, out) }
+                unsafe { interleave(form, side, part, columns, out) }
             }
 
             fn turn(self, form: Form, side: &Side<'_>, part: Part, out: &mut [u8]) {

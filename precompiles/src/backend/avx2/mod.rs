@@ -10,7 +10,8 @@ mod tile;
 mod words;
 
 use super::{
-    Backend, Ctl, Gemm, Mean, Requant, gram, portable, products, rescale, sums, thin,
+    Backend, Ctl, Gemm, Mean, Requant, gram, interleave, portable, products, rescale, straight,
+    sums, thin,
     tiled::{self, Form, Micro, Part, ROW, Side, Tile},
     x86,
 };

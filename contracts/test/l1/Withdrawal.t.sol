@@ -63,7 +63,7 @@ contract WithdrawalTest is Settlement {
         WithdrawalTransaction[] memory messages = new WithdrawalTransaction[](1);
         messages[0] = withdrawal(BOB, value, 21_000, data);
         bytes32 hash = Hashing.withdrawal(messages[0]);
-        bytes32[] memory keys = keysOf(messages, others % 40);
+        bytes32[] memory keys = keysOf(messages, others % 12);
         OutputRootProof memory output = outputOf(keys);
         (uint256 index, BootstrapGame made) = propose(Hashing.outputRoot(output), 1);
         pass(1);
@@ -141,7 +141,7 @@ contract WithdrawalTest is Settlement {
 
         WithdrawalTransaction[] memory messages = new WithdrawalTransaction[](1);
         messages[0] = message;
-        bytes32[] memory keys = keysOf(messages, 20);
+        bytes32[] memory keys = keysOf(messages, 4);
         bytes[] memory proof = TrieBuilder.prove(keys, keys[0], false);
         vm.expectRevert(IOptimismPortal.OptimismPortal_InvalidDisputeGame.selector);
         portal.proveWithdrawalTransaction(message, 0, outputOf(keys), proof);
@@ -230,7 +230,7 @@ contract WithdrawalTest is Settlement {
         mask = uint8(bound(mask, 1, 255));
         WithdrawalTransaction[] memory messages = new WithdrawalTransaction[](1);
         messages[0] = withdrawal(BOB, 1 ether, 21_000, "");
-        bytes32[] memory keys = keysOf(messages, others % 50);
+        bytes32[] memory keys = keysOf(messages, others % 20);
         OutputRootProof memory output = outputOf(keys);
         (uint256 index,) = propose(Hashing.outputRoot(output), 1);
         pass(1);

@@ -16,11 +16,19 @@ interface VmMore {
     function prank(address sender, address origin) external;
     function startPrank(address sender, address origin) external;
     function expectRevert() external;
+    function expectRevert(bytes4 selector) external;
     function expectEmit(address emitter) external;
     function recordLogs() external;
     function getRecordedLogs() external returns (Vm.Log[] memory);
     function store(address account, bytes32 slot, bytes32 value) external;
     function lastCallGas() external returns (Gas memory);
+    function readFile(string calldata path) external view returns (string memory);
+    function parseJsonBytes32(string calldata json, string calldata key) external pure returns (bytes32);
+    function parseJsonUint(string calldata json, string calldata key) external pure returns (uint256);
+    function parseJsonAddress(string calldata json, string calldata key) external pure returns (address);
+    function parseJsonBytes(string calldata json, string calldata key) external pure returns (bytes memory);
+    function parseJsonBytesArray(string calldata json, string calldata key) external pure returns (bytes[] memory);
+    function toString(uint256 value) external pure returns (string memory);
     function mockCallRevert(address callee, bytes calldata data, bytes calldata answer) external;
 }
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.20;
 
+import {OptimismMintableERC20Factory} from "../../../src/bridge/OptimismMintableERC20Factory.sol";
 import {AnchorStateRegistry} from "../../../src/l1/AnchorStateRegistry.sol";
 import {BootstrapGame} from "../../../src/l1/BootstrapGame.sol";
 import {BootstrapOperators} from "../../../src/l1/BootstrapOperators.sol";
 import {DelayedBonds} from "../../../src/l1/DelayedBonds.sol";
+import {L1CrossDomainMessenger} from "../../../src/l1/L1CrossDomainMessenger.sol";
+import {L1StandardBridge} from "../../../src/l1/L1StandardBridge.sol";
 import {DisputeGameFactory} from "../../../src/l1/DisputeGameFactory.sol";
 import {OptimismPortal} from "../../../src/l1/OptimismPortal.sol";
 import {Proxy} from "../../../src/l1/Proxy.sol";
@@ -47,9 +50,9 @@ abstract contract Settlement is Cheats {
     BootstrapOperators internal operators;
     DelayedBonds internal bonds;
     BootstrapGame internal game;
-    address internal l1Messenger;
-    address internal l1Bridge;
-    address internal l1TokenFactory;
+    L1CrossDomainMessenger internal l1Messenger;
+    L1StandardBridge internal l1Bridge;
+    OptimismMintableERC20Factory internal l1TokenFactory;
 
     function setUp() public virtual {
         vm.warp(1_800_000_000);
@@ -64,7 +67,9 @@ abstract contract Settlement is Cheats {
         portal = OptimismPortal(payable(proxy()));
         factory = DisputeGameFactory(proxy());
         registry = AnchorStateRegistry(proxy());
-        (l1Messenger, l1Bridge, l1TokenFactory) = (proxy(), proxy(), proxy());
+        l1Messenger = L1CrossDomainMessenger(proxy());
+        l1Bridge = L1StandardBridge(payable(proxy()));
+        l1TokenFactory = OptimismMintableERC20Factory(proxy());
 
         upgrade(
             address(config),
@@ -84,6 +89,9 @@ abstract contract Settlement is Cheats {
             address(new OptimismPortal(address(config), address(registry), address(factory), MATURITY)),
             ""
         );
+        upgrade(address(l1Messenger), address(new L1CrossDomainMessenger(address(portal))), "");
+        upgrade(address(l1Bridge), address(new L1StandardBridge(address(l1Messenger))), "");
+        upgrade(address(l1TokenFactory), address(new OptimismMintableERC20Factory(address(l1Bridge))), "");
         address[] memory proposers = new address[](1);
         address[] memory challengers = new address[](1);
         (proposers[0], challengers[0]) = (PROPOSER, CHALLENGER);
@@ -101,11 +109,11 @@ abstract contract Settlement is Cheats {
 
     function addresses() internal view returns (ISystemConfig.Addresses memory) {
         return ISystemConfig.Addresses({
-            l1CrossDomainMessenger: l1Messenger,
-            l1StandardBridge: l1Bridge,
+            l1CrossDomainMessenger: address(l1Messenger),
+            l1StandardBridge: address(l1Bridge),
             disputeGameFactory: address(factory),
             optimismPortal: address(portal),
-            optimismMintableERC20Factory: l1TokenFactory
+            optimismMintableERC20Factory: address(l1TokenFactory)
         });
     }
 
@@ -194,7 +202,7 @@ abstract contract Settlement is Cheats {
     function claimAndProve(WithdrawalTransaction memory message, address prover) internal returns (BootstrapGame made) {
         WithdrawalTransaction[] memory messages = new WithdrawalTransaction[](1);
         messages[0] = message;
-        bytes32[] memory keys = keysOf(messages, 20);
+        bytes32[] memory keys = keysOf(messages, 4);
         OutputRootProof memory output = outputOf(keys);
         uint256 index;
         (, uint256 anchor) = registry.getAnchorRoot();

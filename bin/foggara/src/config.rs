@@ -107,9 +107,9 @@ pub(crate) struct LogConfig {
 pub(crate) struct BatcherConfig {
     /// Where batches go: `auto`, `blobs` or `calldata`.
     pub(crate) da: String,
-    /// L1 blocks for which a channel stays open at most.
+    /// L1 blocks for which a channel stays open at most; the role's own without it.
     #[serde(rename = "max-channel-age")]
-    pub(crate) max_channel_age: u64,
+    pub(crate) max_channel_age: Option<u64>,
     /// The batcher's key: `env:NAME` or `file:PATH`.
     pub(crate) key: Option<String>,
 }
@@ -192,7 +192,7 @@ impl Default for BatcherConfig {
     fn default() -> Self {
         Self {
             da: "auto".into(),
-            max_channel_age: 1,
+            max_channel_age: None,
             key: None,
         }
     }

@@ -78,7 +78,7 @@ pub(crate) struct NodeFlags {
     /// Where batches go: auto, blobs or calldata [default: auto]
     #[arg(long = "batcher.da", value_name = "KIND", help_heading = BLOCKS)]
     pub(crate) batcher_da: Option<String>,
-    /// L1 blocks for which a channel stays open at most [default: 1]
+    /// L1 blocks for which a channel stays open at most [default: 1 in dev, 5 elsewhere]
     #[arg(long = "batcher.max-channel-age", value_name = "N", help_heading = BLOCKS)]
     pub(crate) batcher_max_channel_age: Option<u64>,
     /// The batcher's key: env:NAME or file:PATH

@@ -127,20 +127,6 @@ fn builder(kind: Kind, config: &NodeConfig) -> Result<SequencerBuilder> {
     if let Some(key) = &config.batcher.key {
         builder = builder.batcher_key(secret("batcher.key", key)?);
     }
-    let da = match config.batcher.da.as_str() {
-        "auto" => DaPolicy::Auto,
-        "blobs" => DaPolicy::Blobs,
-        "calldata" => DaPolicy::Calldata,
-        other => {
-            let text = format!("batcher.da is {other:?}, allowed are auto, blobs and calldata");
-            return Err(Usage(text).into());
-        }
-    };
-    let base = if kind == Kind::Dev {
-        BatcherConfig::dev()
-    } else {
-        BatcherConfig::public()
-    };
     let ack_memory = match config.pool.ack.as_str() {
         "disk" => false,
         "memory" => true,
@@ -152,11 +138,7 @@ fn builder(kind: Kind, config: &NodeConfig) -> Result<SequencerBuilder> {
         }
     };
     Ok(builder
-        .batcher(BatcherConfig {
-            da,
-            max_channel_age: config.batcher.max_channel_age,
-            ..base
-        })
+        .batcher(batcher(kind, &config.batcher)?)
         .sequencer(SequencerConfig {
             self_check: config.sequencer.self_check,
             l1_confs: config.sequencer.l1_confs,
@@ -173,6 +155,29 @@ fn builder(kind: Kind, config: &NodeConfig) -> Result<SequencerBuilder> {
             hosts: config.rpc.hosts.clone(),
             api: (kind != Kind::Dev).then(|| config.rpc.api.clone()),
         }))
+}
+
+/// How batches are made: as the role does it, but for what was given.
+fn batcher(kind: Kind, given: &crate::config::BatcherConfig) -> Result<BatcherConfig> {
+    let da = match given.da.as_str() {
+        "auto" => DaPolicy::Auto,
+        "blobs" => DaPolicy::Blobs,
+        "calldata" => DaPolicy::Calldata,
+        other => {
+            let text = format!("batcher.da is {other:?}, allowed are auto, blobs and calldata");
+            return Err(Usage(text).into());
+        }
+    };
+    let base = if kind == Kind::Dev {
+        BatcherConfig::dev()
+    } else {
+        BatcherConfig::public()
+    };
+    Ok(BatcherConfig {
+        da,
+        max_channel_age: given.max_channel_age.unwrap_or(base.max_channel_age),
+        ..base
+    })
 }
 
 fn l1(kind: Kind, config: &NodeConfig) -> Result<L1> {
@@ -228,4 +233,21 @@ fn secret(key: &str, source: &str) -> Result<PrivateKeySigner> {
     text.trim()
         .parse()
         .map_err(|_| Usage(format!("{key}: not a private key")).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The default of `dev` was everybody's: a public network paid for a channel with each L1 block.
+    #[test]
+    fn channels_stay_open_as_long_as_the_role_says_unless_told() {
+        let mut given = crate::config::BatcherConfig::default();
+        let age = |kind, given: &_| batcher(kind, given).unwrap().max_channel_age;
+        assert_eq!(age(Kind::Dev, &given), 1);
+        assert_eq!(age(Kind::Sequencer, &given), 5);
+        given.max_channel_age = Some(3);
+        assert_eq!(age(Kind::Dev, &given), 3);
+        assert_eq!(age(Kind::Sequencer, &given), 3);
+    }
 }

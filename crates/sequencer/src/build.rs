@@ -142,6 +142,29 @@ pub(crate) fn build<S: Source>(job: &Job, pool: &Pool, state: S) -> Result<Built
     })
 }
 
+/// Whether a transaction that was refused for this reason will be refused in every later block: its own
+/// bytes are at fault, not the state that it met.
+pub(crate) const fn is_permanent(reason: &InvalidTx) -> bool {
+    // Nonces, balances, code and prices the pool follows itself.
+    matches!(
+        reason,
+        InvalidTx::Decode(_)
+            | InvalidTx::Signature
+            | InvalidTx::TypeNotSupported(_)
+            | InvalidTx::ChainId { .. }
+            | InvalidTx::NonceMax(_)
+            | InvalidTx::CostOverflow
+            | InvalidTx::IntrinsicGas { .. }
+            | InvalidTx::FloorGas { .. }
+            | InvalidTx::TipAboveFeeCap { .. }
+            | InvalidTx::GasCap { .. }
+            | InvalidTx::InitCode { .. }
+            | InvalidTx::EmptyAuthorizationList
+            | InvalidTx::Blob(_)
+            | InvalidTx::Rule(_)
+    )
+}
+
 fn prepared(tx: &PoolTx) -> PreparedTx {
     PreparedTx {
         raw: tx.raw.clone(),

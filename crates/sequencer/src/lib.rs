@@ -3,10 +3,13 @@
 mod build;
 mod check;
 mod error;
+mod look;
 mod origin;
 mod pipeline;
 mod run;
 mod space;
+#[cfg(test)]
+mod tests;
 mod tip;
 
 pub use build::{DaBudget, Skipped};

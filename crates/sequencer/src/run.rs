@@ -1,17 +1,18 @@
 //! The loop: one block per slot.
 
 use crate::{
-    DaBudget, Origin, OriginView, SequencerError, Skipped, SpaceLimits,
-    build::{Built, Job, build},
-    choose_origin, drift_exceeded,
+    DaBudget, Origin, SequencerError, Skipped, SpaceLimits,
+    build::{Built, Job, build, is_permanent},
+    drift_exceeded,
+    look::{Look, Looker, Question},
     pipeline::{Committed, Committer, Pipeline, Sealed, fees_after, tell_pool},
     tip::{Pending, Tip},
 };
 use alloy_primitives::{B256, keccak256};
 use foggara_derive::{EpochStart, L1Header, L1Input, attributes};
-use foggara_l1::{BlockAt, BlockTag, L1Client, L1Error, fetch_events, ref_of};
+use foggara_l1::L1Client;
 use foggara_pool::Pool;
-use foggara_primitives::{ChainSpec, L1Ref, PayloadAttributes};
+use foggara_primitives::{BlockId, ChainSpec, L1Ref, PayloadAttributes};
 use foggara_stf::ExecutedBlock;
 use foggara_store::Store;
 use std::{
@@ -30,7 +31,9 @@ const FILL_PERCENT: u32 = 80;
 /// Share of the slot that filling gets in any case, in percent: an L1 that takes most of the slot to
 /// answer must not keep transactions out for ever.
 const FILL_PERCENT_MIN: u32 = 20;
-/// Pause after an L1 that did not answer, or a decision to wait.
+/// Share of the slot in which L1 is waited for, in percent; then the block stays in its parent's epoch.
+const LOOK_PERCENT: u32 = 50;
+/// Pause after a decision to wait.
 const RETRY: Duration = Duration::from_millis(200);
 /// Self-check mismatches of one block before it is built with deposits only.
 const MISMATCHES_MAX: u32 = 3;
@@ -59,31 +62,42 @@ impl Default for SequencerConfig {
 /// Builds one block per slot until it is told to stop.
 #[derive(Debug)]
 pub struct Sequencer {
-    spec: Arc<ChainSpec>,
-    store: Store,
-    pool: Pool,
-    l1: Arc<dyn L1Client>,
+    pub(crate) spec: Arc<ChainSpec>,
+    pub(crate) store: Store,
+    pub(crate) pool: Pool,
+    looker: Looker,
     config: SequencerConfig,
     backlog: watch::Receiver<u64>,
-    pending: Pending,
+    pub(crate) pending: Pending,
     waiting: Vec<oneshot::Receiver<Committed>>,
     tip: Tip,
-    epoch: Option<L1Input>,
+    /// Header and events of the newest origin taken.
+    pub(crate) epoch: Option<L1Input>,
+    /// The L1 head seen last.
+    l1_head: Option<L1Ref>,
+    /// An origin that L1 had dropped when it answered last.
+    gone: Option<BlockId>,
+    /// Set while L1 fails: what was said about it.
+    pub(crate) silence: Silence,
     mismatches: u32,
     quarantine: Vec<B256>,
 }
 
 /// Why a slot gave no block.
-enum Pause {
-    L1(L1Error),
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Pause {
     Wait,
     Reset,
 }
 
-impl From<L1Error> for Pause {
-    fn from(error: L1Error) -> Self {
-        Self::L1(error)
-    }
+/// What the log knows of an L1 that fails; each is said once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Silence {
+    None,
+    /// Blocks stay in the epoch of their parents.
+    Told,
+    /// The drift is used up, no block is built.
+    Alarmed,
 }
 
 impl Sequencer {
@@ -102,16 +116,19 @@ impl Sequencer {
     ) -> Result<Self, SequencerError> {
         let tip = Tip::durable(&spec, &store)?;
         Ok(Self {
+            looker: Looker::new(Arc::clone(&spec), l1),
             spec,
             store,
             pool,
-            l1,
             config,
             backlog,
             pending: Pending::default(),
             waiting: Vec::new(),
             tip,
             epoch: None,
+            l1_head: None,
+            gone: None,
+            silence: Silence::None,
             mismatches: 0,
             quarantine: Vec::new(),
         })
@@ -156,10 +173,6 @@ impl Sequencer {
                     sleep(RETRY).await;
                 }
                 Err(Pause::Wait) => sleep(RETRY).await,
-                Err(Pause::L1(error)) => {
-                    tracing::warn!(%error, "origin.unavailable");
-                    sleep(RETRY).await;
-                }
             }
         }
         drop(pipeline);
@@ -167,7 +180,7 @@ impl Sequencer {
     }
 
     /// Builds the block at `time` and hands it to the pipeline.
-    async fn slot(
+    pub(crate) async fn slot(
         &mut self,
         time: u64,
         pipeline: &Pipeline,
@@ -203,6 +216,9 @@ impl Sequencer {
         for skip in &skipped {
             if let Skipped::Invalid { hash, reason } = skip {
                 tracing::debug!(%hash, %reason, "block.build.skipped");
+                if is_permanent(reason) && self.pool.refuse(hash) {
+                    tracing::info!(%hash, %reason, "block.build.refused");
+                }
             }
         }
         let block = Arc::new(block);
@@ -272,7 +288,7 @@ impl Sequencer {
 
     /// Discards a block that differed when it was executed again, and builds it anew without its
     /// pool transactions' first half, then without any.
-    fn mismatch(&mut self) -> Result<(), SequencerError> {
+    pub(crate) fn mismatch(&mut self) -> Result<(), SequencerError> {
         self.mismatches = self.mismatches.saturating_add(1);
         let blocks = self.pending.take();
         let Some(bad) = blocks.first() else {
@@ -305,7 +321,6 @@ impl Sequencer {
 
     fn restart(&mut self, discarded: &[Arc<ExecutedBlock>]) -> Result<(), SequencerError> {
         self.waiting.clear();
-        self.epoch = None;
         let head = self.store.head_block(|heads| heads.unsafe_)?;
         let durable = head.header.number;
         let back: Vec<_> = discarded
@@ -323,73 +338,116 @@ impl Sequencer {
     }
 
     /// Decides origin and attributes of the block at `time`.
-    async fn attributes(&mut self, time: u64) -> Result<PayloadAttributes, Pause> {
+    pub(crate) async fn attributes(&mut self, time: u64) -> Result<PayloadAttributes, Pause> {
         let parent = self.tip.l2;
-        let head = self.l1.head(BlockTag::Latest).await?;
-        let view = self.view(parent.l1_origin.number, head).await?;
-        let (origin, new_epoch) = match choose_origin(parent.l1_origin, &view, time) {
-            Origin::Keep(origin) => (origin, false),
-            Origin::Next(origin) => (origin, true),
-            Origin::Wait => return Err(Pause::Wait),
-            Origin::Reset => return Err(Pause::Reset),
+        let question = Question {
+            origin: parent.l1_origin,
+            known: self.known(parent.l1_origin).is_some(),
+            time,
+            l1_confs: self.config.l1_confs,
         };
-        let (spec, sys) = (Arc::clone(&self.spec), self.tip.sys);
-        let input = self.epoch(origin).await?;
-        let header: L1Header = input.header.clone();
-        let events = new_epoch.then(|| EpochStart {
+        let slot = Duration::from_secs(self.spec.rollup.block_time);
+        let answer = self.looker.look(question, slot * LOOK_PERCENT / 100).await;
+        let origin = match answer {
+            Some(Ok(look)) => self.decide(look, time)?,
+            Some(Err(error)) => {
+                self.say(Silence::Told, &error.to_string());
+                self.keep(time)?
+            }
+            None => self.keep(time)?,
+        };
+        let input = self.known(origin).ok_or(Pause::Wait)?;
+        let new_epoch = (origin != parent.l1_origin).then(|| EpochStart {
             config_updates: &input.config_updates,
             deposits: &input.deposits,
         });
-        let built =
-            attributes(&spec, &parent, &sys, &header, events, Vec::new()).map_err(|error| {
-                tracing::warn!(%error, "attributes");
-                Pause::Reset
-            })?;
-        let behind = self.window_half_spent(head);
+        let origin_time = input.header.timestamp;
+        let (header, sys): (&L1Header, _) = (&input.header, &self.tip.sys);
+        let built = attributes(&self.spec, &parent, sys, header, new_epoch, Vec::new());
+        let built = built.map_err(|error| {
+            tracing::warn!(%error, "attributes");
+            Pause::Reset
+        })?;
+        let behind = self.window_half_spent(time);
         self.pool.set_closed(self.refusal(behind));
-        let no_tx_pool = drift_exceeded(time, origin.timestamp) || behind;
+        let deposits_only = self.mismatches >= MISMATCHES_MAX;
         Ok(PayloadAttributes {
-            no_tx_pool,
+            no_tx_pool: drift_exceeded(time, origin_time) || behind || deposits_only,
             ..built.attributes
         })
     }
 
-    /// One L1 view around the parent's origin.
-    async fn view(&self, origin: u64, head: L1Ref) -> Result<OriginView, L1Error> {
-        let at = async |number: u64| -> Result<Option<L1Ref>, L1Error> {
-            if number > head.number {
-                return Ok(None);
-            }
-            let found = self.l1.header(BlockAt::Number(number)).await?;
-            Ok(found.map(|(header, hash)| ref_of(&header, hash)))
-        };
-        let next = origin.saturating_add(1);
-        let confirmed = next.saturating_add(self.config.l1_confs) <= head.number;
-        Ok(OriginView {
-            current: at(origin).await?,
-            next: if confirmed { at(next).await? } else { None },
-        })
-    }
-
-    /// Header and events of an origin, kept while blocks stay in its epoch.
-    async fn epoch(&mut self, origin: L1Ref) -> Result<&L1Input, L1Error> {
-        let known = self
-            .epoch
-            .as_ref()
-            .is_some_and(|input| input.header.hash == origin.hash);
-        if !known {
-            self.epoch = Some(fetch_events(self.l1.as_ref(), &self.spec, origin.hash).await?);
+    /// The origin that what L1 says asks for; its header and events are at hand then.
+    fn decide(&mut self, look: Look, time: u64) -> Result<BlockId, Pause> {
+        if self.silence != Silence::None {
+            self.silence = Silence::None;
+            tracing::warn!("origin.l1_answers_again");
         }
-        self.epoch
-            .as_ref()
-            .ok_or(L1Error::Reorged { hash: origin.hash })
+        let parent = self.tip.l2.l1_origin;
+        let choice = look.choose(parent, time);
+        self.l1_head = Some(look.head);
+        self.gone = (choice == Origin::Reset).then_some(parent);
+        let origin = match choice {
+            Origin::Keep(origin) | Origin::Next(origin) => origin.id(),
+            Origin::Wait => return Err(Pause::Wait),
+            Origin::Reset => return Err(Pause::Reset),
+        };
+        if let Some(input) = look.into_input(origin) {
+            self.epoch = Some(input);
+        }
+        Ok(origin)
     }
 
-    /// Whether the oldest unposted block is so old that half of its window is gone: then nothing new
-    /// is promised until the batcher has caught up (`ROLLUP.md` section 9.4).
-    fn window_half_spent(&self, l1_head: L1Ref) -> bool {
+    /// The parent's origin, as long as blocks may stay there without a word of L1: for the drift, unless
+    /// L1 had dropped it (`ROLLUP.md` section 6).
+    fn keep(&mut self, time: u64) -> Result<BlockId, Pause> {
+        let parent = self.tip.l2.l1_origin;
+        if self.gone == Some(parent) {
+            return Err(Pause::Reset);
+        }
+        match self.known(parent) {
+            Some(input) if !drift_exceeded(time, input.header.timestamp) => Ok(parent),
+            Some(_) => {
+                self.say(Silence::Alarmed, "no block is built until L1 answers");
+                Err(Pause::Wait)
+            }
+            None => Err(Pause::Wait),
+        }
+    }
+
+    /// Says once what an L1 that fails leads to.
+    fn say(&mut self, silence: Silence, why: &str) {
+        if self.silence >= silence {
+            return;
+        }
+        self.silence = silence;
+        match silence {
+            Silence::Alarmed => tracing::error!(why, "origin.drift_spent"),
+            _ => tracing::warn!(why, "origin.l1_fails"),
+        }
+    }
+
+    /// Header and events of this origin, if they are at hand.
+    fn known(&self, origin: BlockId) -> Option<&L1Input> {
+        let newest = self.epoch.as_ref();
+        newest.filter(|input| input.header.id() == origin)
+    }
+
+    /// Whether the oldest unposted block is so old that half of its window is gone when the block at
+    /// `time` is built: then nothing new is promised until the batcher has caught up (`ROLLUP.md` section
+    /// 9.4). An L1 that is not heard goes on all the same, at its usual pace.
+    fn window_half_spent(&self, time: u64) -> bool {
+        let Some(head) = self.l1_head else {
+            return false;
+        };
+        let pace = self.spec.foggara.l1_block_time.max(1);
+        let unheard = match self.silence {
+            Silence::None => 0,
+            _ => time.saturating_sub(head.timestamp) / pace,
+        };
         let safe = self.store.heads().safe;
-        let age = l1_head.number.saturating_sub(safe.l1_origin.number);
+        let number = head.number.saturating_add(unheard);
+        let age = number.saturating_sub(safe.l1_origin.number);
         age.saturating_mul(2) >= self.spec.rollup.seq_window_size
     }
 

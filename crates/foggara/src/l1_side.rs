@@ -1,6 +1,6 @@
 //! Opens the L1 that a node stands on.
 
-use crate::{Chain, L1, LaunchError, SequencerBuilder, builder::DevL1Options};
+use crate::{Chain, L1, LaunchError, Role, SequencerBuilder, builder::DevL1Options, dev_signer};
 use foggara_devl1::{DevL1, DevL1Config, DevL1Error};
 use foggara_l1::{BlockAt, HttpL1, HttpL1Config, L1Client};
 use std::{
@@ -65,6 +65,35 @@ fn open_dev(options: &DevL1Options, builder: &SequencerBuilder) -> Result<L1Side
 
 pub(crate) fn l1_dir(data: &Path) -> std::path::PathBuf {
     data.join(L1_DIR)
+}
+
+/// Chain ids of L1s for development: our own, geth's and ganache's, anvil's and Hardhat's.
+const DEV_L1_CHAIN_IDS: [u64; 3] = [foggara_devl1::CHAIN_ID, 1_337, 31_337];
+/// Accounts of the test mnemonic that tools fund.
+const PUBLIC_ACCOUNTS: u32 = 20;
+
+/// Refuses to post with a key that everybody knows, on any L1 but one for development: whatever lies on
+/// its account there is gone at once (`RELIABILITY.md` section 8).
+pub(crate) async fn refuse_public_keys(
+    builder: &SequencerBuilder,
+    l1: &L1Side,
+) -> Result<(), LaunchError> {
+    if l1.dev.is_some() || builder.role != Role::Sequencer {
+        return Ok(());
+    }
+    // A key that is missing is complained of where it is needed.
+    let Ok(signer) = builder.batcher_signer() else {
+        return Ok(());
+    };
+    let (address, chain_id) = (signer.address(), l1.client.chain_id().await?);
+    let is_public = || (0..PUBLIC_ACCOUNTS).any(|index| dev_signer(index).address() == address);
+    if DEV_L1_CHAIN_IDS.contains(&chain_id) || !is_public() {
+        return Ok(());
+    }
+    Err(LaunchError::Config(format!(
+        "the batcher's account {address} belongs to the public test mnemonic, and L1 chain {chain_id} is not \
+         for development: give a key of your own with --batcher.key"
+    )))
 }
 
 /// Checks that the L1 is the one of the chain: its id, and the block after which the chain begins.

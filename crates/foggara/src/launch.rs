@@ -12,7 +12,7 @@ use crate::{
 };
 use alloy_primitives::{Address, B256};
 use foggara_batcher::{BatcherParts, BatcherStatus};
-use foggara_l1::{BlockTag, TxManager, TxManagerConfig};
+use foggara_l1::{BlockTag, TxManager, TxManagerConfig, UntilStopped};
 use foggara_pool::{Ack, Pool, PoolConfig};
 use foggara_primitives::Cursor;
 use foggara_rpc::{Context, ServeError, ServerConfig};
@@ -41,6 +41,7 @@ pub(crate) async fn launch(builder: SequencerBuilder) -> Result<SequencerHandle,
         Some(alarm) => tracing::error!(name = ai.name(), ?alarm, "ai.backend"),
     }
     let l1 = l1_side::open(&builder)?;
+    l1_side::refuse_public_keys(&builder, &l1).await?;
     let chain = chain(&builder, &l1).await?;
     l1_side::check(&chain, l1.client.as_ref()).await?;
     let store = store(&builder, &chain)?;
@@ -53,6 +54,12 @@ pub(crate) async fn launch(builder: SequencerBuilder) -> Result<SequencerHandle,
         Role::Replica { .. } => None,
     };
     let mut running = Running::new(l1.dev.clone(), pool.clone());
+    // What is asked of L1 ends with the node, whether or not L1 answers.
+    let client = UntilStopped::new(l1.client, running.stop_signal());
+    let l1 = L1Side {
+        client: Arc::new(client),
+        ..l1
+    };
     let context = start(
         &builder,
         &chain,

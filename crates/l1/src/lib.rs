@@ -6,6 +6,7 @@ mod error;
 mod follower;
 mod http;
 mod input;
+mod stop;
 mod tx;
 
 pub use blob::{kzg_settings, kzg_settings_loaded, load_kzg_settings, sidecar, versioned_hash};
@@ -18,6 +19,7 @@ pub use foggara_derive::Severity;
 pub use follower::{Follower, FollowerConfig, L1Event};
 pub use http::{HttpL1, HttpL1Config, LocalBlobs};
 pub use input::{fetch_events, fetch_input};
+pub use stop::UntilStopped;
 pub use tx::{
     Fees, Intent, IntentError, IntentLog, NoLog, SubmitError, TxEvent, TxFailure, TxId, TxKind,
     TxManager, TxManagerConfig, TxPayload, TxRequest,

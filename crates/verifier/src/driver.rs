@@ -144,6 +144,7 @@ impl Verifier {
             match self.session().await {
                 Ok(()) => break,
                 Err(error) if error.severity() == Severity::Fatal => return Err(error),
+                Err(_) if *self.stop.borrow() => break,
                 Err(error) => tracing::warn!(%error, "verifier.restart"),
             }
             let progress = self.store.heads().safe.number > before;

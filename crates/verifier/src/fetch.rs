@@ -21,6 +21,7 @@ where
     let mut tries = 1u32;
     loop {
         match call().await {
+            Err(L1Error::Stopped) => return Err(L1Error::Stopped),
             Err(error) if error.severity() == Severity::Retry && tries < TRIES_MAX => {
                 tracing::debug!(%error, tries, "verifier.l1.again");
                 tokio::time::sleep(pause.saturating_mul(tries)).await;

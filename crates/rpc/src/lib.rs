@@ -2,6 +2,7 @@
 
 mod api;
 mod context;
+mod decode;
 pub mod devl1;
 mod error;
 mod filters;

@@ -1,6 +1,7 @@
 //! `debug_trace*`: blocks replayed with somebody looking on.
 
 use crate::{
+    decode::Trace,
     error::{
         Answer, Failure, internal, invalid_params, of_execution, of_store, server, unknown_block,
     },
@@ -11,7 +12,7 @@ use crate::{
     tracer::{self, Tracer},
 };
 use alloy_primitives::B256;
-use alloy_rpc_types_trace::geth::{GethDebugTracingOptions, GethTrace};
+use alloy_rpc_types_trace::geth::GethDebugTracingOptions;
 use foggara_evm::{
     BlockOptions, OpenBlock, PreparedTx, TxError, attributes_of,
     call::{CallError, CallLimits, Simulation},
@@ -40,10 +41,10 @@ pub(super) fn register(r: &mut Registry) -> Result<(), RegisterMethodError> {
 #[serde(rename_all = "camelCase")]
 struct OfBlock {
     tx_hash: B256,
-    result: GethTrace,
+    result: Trace,
 }
 
-fn transaction(node: &Node, args: &mut Args<'_>) -> Answer<GethTrace> {
+fn transaction(node: &Node, args: &mut Args<'_>) -> Answer<Trace> {
     let Hash(hash) = args.required()?;
     let options: GethDebugTracingOptions = args.optional()?.unwrap_or_default();
     args.end()?;
@@ -142,7 +143,7 @@ fn replay(
         let result = trace.map_err(|why| internal("tracer", &why))?;
         out.push(OfBlock {
             tx_hash: tx.hash,
-            result,
+            result: result.into(),
         });
         open.inspector_mut().fuse()?;
     }
@@ -162,7 +163,7 @@ struct CallOptions {
     tx_index: Option<serde::de::IgnoredAny>,
 }
 
-fn call(node: &Node, args: &mut Args<'_>) -> Answer<GethTrace> {
+fn call(node: &Node, args: &mut Args<'_>) -> Answer<Trace> {
     let object: CallObject = args.required()?;
     let at = args.block()?;
     let options: CallOptions = args.optional()?.unwrap_or_default();
@@ -196,7 +197,7 @@ fn call(node: &Node, args: &mut Args<'_>) -> Answer<GethTrace> {
         .get_result(None, &env, &block_env, &result, &mut &*state)
         .map_err(|why| internal("tracer", &why))?;
     tracer.fuse()?;
-    Ok(trace)
+    Ok(trace.into())
 }
 
 fn failure(

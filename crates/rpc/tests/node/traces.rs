@@ -4,7 +4,8 @@ use crate::{
     common::{Node, Setup},
     world::{self, FORWARDER, Key, LOGGER, LOOPER, REVERTER, STORER},
 };
-use alloy_primitives::{Address, Bytes, TxKind, U256};
+use alloy::{sol, sol_types::SolCall};
+use alloy_primitives::{Address, Bytes, TxKind, U256, address};
 use foggara_evm::PreparedTx;
 use foggara_rpc::Limits;
 use serde_json::{Value, json};
@@ -122,6 +123,101 @@ async fn call_frames_nest_and_carry_their_errors() {
         assert_eq!(trace["result"], alone);
     }
     assert_eq!(all[4]["result"]["logs"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn calls_of_ai_operations_are_decoded() {
+    const MATMUL: Address = address!("0000000000000000000000000000000000a10001");
+    const TENSOR: Address = address!("0000000000000000000000000000000000a100f0");
+    sol! {
+        struct Shape { uint8 flags; uint8 kind; uint32 batch; uint32 m; uint32 k; uint32 n; }
+        function matmul(Shape shape, bytes a, bytes b);
+        function put(uint8 dtype, uint32[] dims, uint32 epochs, bytes data);
+    }
+    let product = |a: &[u8]| {
+        let shape = Shape {
+            flags: 0,
+            kind: 0,
+            batch: 1,
+            m: 2,
+            k: 3,
+            n: 2,
+        };
+        let (a, b) = (a.to_vec().into(), vec![0, 7, 8, 9, 0xff, 0, 1].into());
+        let call = matmulCall { shape, a, b };
+        Bytes::from([&MATMUL.into_word()[..], &call.abi_encode()].concat())
+    };
+    let right = product(&[0, 1, 0xfe, 3, 4, 5, 0xfa]);
+    let short = product(&[0, 1, 0xfe, 3, 4, 5]);
+    let (dtype, dims, epochs) = (3, vec![2, 3], 1);
+    let data = vec![0, 1, 0xfe, 3, 4, 5, 0xfa].into();
+    let put = putCall {
+        dtype,
+        dims,
+        epochs,
+        data,
+    };
+    let key = Key::new(1);
+    let txs = [
+        key.tx(0, TxKind::Call(FORWARDER), 0, 200_000, right),
+        key.tx(1, TxKind::Call(FORWARDER), 0, 200_000, short),
+        key.tx(2, TxKind::Call(TENSOR), 0, 200_000, put.abi_encode().into()),
+    ];
+    let node = Node::new().await;
+    node.mine(&txs);
+    let options = json!({ "tracer": "callTracer" });
+    let block = node
+        .result("debug_traceBlockByNumber", json!(["latest", options]))
+        .await;
+    let mut frames = Vec::new();
+    for (index, tx) in txs.iter().enumerate() {
+        let frame = node
+            .result("debug_traceTransaction", json!([tx.hash, options]))
+            .await;
+        assert_eq!(block[index + 1]["result"], frame);
+        frames.push(frame);
+    }
+
+    // The first worked example of the specification, and the same with an element too few.
+    let function = "matmul((uint8,uint8,uint32,uint32,uint32,uint32),bytes,bytes)";
+    let inner = &frames[0]["calls"][0];
+    assert_eq!(
+        (&inner["to"], word(&inner["gasUsed"])),
+        (&json!(MATMUL), U256::from(156))
+    );
+    assert_eq!(
+        inner["decoded"],
+        json!({
+            "operation": "MATMUL",
+            "function": function,
+            "arguments": [0, 0, 1, 2, 3, 2, { "inline": 6 }, { "inline": 6 }],
+        })
+    );
+    let inner = &frames[1]["calls"][0];
+    assert_eq!(inner["error"], "execution reverted");
+    assert_eq!(
+        inner["decoded"],
+        json!({
+            "operation": "MATMUL",
+            "function": function,
+            "arguments": [0, 0, 1, 2, 3, 2, { "inline": 5 }, { "inline": 6 }],
+            "error": "LengthMismatch(1, 6, 5)",
+        })
+    );
+    // A contract of one's own is not decoded, a direct call is.
+    assert!(frames[0].get("decoded").is_none());
+    assert_eq!(
+        frames[2]["decoded"],
+        json!({
+            "operation": "TENSOR",
+            "function": "put(uint8,uint32[],uint32,bytes)",
+            "arguments": [3, [2, 3], 1, { "inline": 6 }],
+        })
+    );
+    assert_eq!(
+        frames[2]["output"],
+        "0xc393da5d0e98570a89710df6061af7992313a3a32f44895a2b4fda9777e67704"
+    );
 }
 
 #[tokio::test]

@@ -181,7 +181,7 @@ fn every_error_is_one_of_the_interface() {
         assert_eq!(declared(artifact), errors, "{name}");
     }
 
-    let mut left = errors.clone();
+    let mut left = errors;
     for error in raised() {
         let data = error.encode();
         let (selector, words) = data.split_first_chunk().unwrap();

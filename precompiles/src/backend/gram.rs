@@ -5,10 +5,13 @@
 
 use super::{
     Ctl, aggregate,
-    tiled::{Form, GROUPS, GROUPS_OF_HALVES, Micro, Part, ROW, Scratch, Side, Tile, blocks},
+    tiled::{
+        BLOCK_COLUMNS, BLOCK_ROWS, Form, GROUPS, GROUPS_OF_HALVES, Micro, Part, ROW, Scratch, Side,
+        Tile, blocks, with_scratch,
+    },
 };
 use crate::{Dtype, Fatal};
-use alloc::{vec, vec::Vec};
+use alloc::vec;
 
 /// Inner products as [`super::Backend::gram`] says.
 ///
@@ -30,18 +33,33 @@ pub(super) fn gram<M: Micro>(
         }
         _ => return aggregate::gram(dtype, inputs, out, ctl),
     };
+    if inputs.len() > BLOCK_COLUMNS {
+        return aggregate::gram(dtype, inputs, out, ctl);
+    }
+    let forms = (a_forms, b_form);
+    with_scratch(|scratch| blocked(micro, (size, groups), forms, inputs, out, scratch, ctl))
+}
+
+fn blocked<M: Micro>(
+    micro: M,
+    (size, groups): (usize, usize),
+    (a_forms, b_form): (&[Form], Form),
+    inputs: &[&[u8]],
+    out: &mut [i64],
+    scratch: &mut Scratch,
+    ctl: &mut Ctl<'_>,
+) -> Result<(), Fatal> {
     let clients = inputs.len();
-    let step = groups * b_form.elements();
     let length = inputs.first().map_or(0, |input| input.len() / size);
-    let groups = groups.min(length.div_ceil(b_form.elements()));
-    let panels = clients.div_ceil(M::COLUMNS);
-    let width = panels * M::COLUMNS;
-    // Clients of one block together, then as rows of A in each form, and as panels of B.
-    let mut together = vec![0; clients * step.min(length) * size];
-    let mut a: Vec<Vec<u8>> = vec![vec![0; clients * ROW]; a_forms.len()];
-    let mut b = vec![0; width * groups * 4];
-    let mut bias = vec![0; width];
-    let (mut low, mut high) = ([0; Scratch::SUMS], [0; Scratch::SUMS]);
+    let step = length.min(groups * b_form.elements());
+    let width = clients.next_multiple_of(M::COLUMNS);
+    let (bias, [b, first, second, low, high]) = scratch.buffers();
+    let mut a = [first, second];
+    bias.fill(0);
+    // Stays so where there is but one form.
+    high.fill(0);
+    // The clients of one block of the length.
+    let mut together = vec![0; clients * step * size];
     let mut all = vec![0; clients * width * 8];
     for (from, count) in blocks(length, step) {
         ctl.next(clients * count)?;
@@ -60,39 +78,48 @@ pub(super) fn gram<M: Micro>(
             from: 0,
             count,
         };
-        for (form, a) in a_forms.iter().zip(&mut a) {
-            micro.pack_rows(*form, &side, part(0, clients), a);
-        }
         let groups = count.div_ceil(b_form.elements());
         let panel_bytes = M::COLUMNS * groups * 4;
-        for (column, columns) in blocks(clients, M::COLUMNS) {
-            let at = column / M::COLUMNS * panel_bytes;
-            let panel = &mut b[at..at + panel_bytes];
+        for ((column, columns), panel) in
+            blocks(clients, M::COLUMNS).zip(b.chunks_exact_mut(panel_bytes))
+        {
             micro.turn(b_form, &side, part(column, columns), panel);
             if a_forms[0] == Form::Flipped {
                 micro.bias(panel, &mut bias[column..column + M::COLUMNS]);
             }
-            for (row, rows) in blocks(clients.min(column + columns), M::ROWS) {
-                ctl.next(rows * columns * count)?;
-                let mut tile = Tile {
-                    a: &a[0][row * ROW..],
-                    interleaved: false,
-                    b: panel,
-                    bias: &bias[column..column + M::COLUMNS],
-                    groups,
-                    rows,
-                    columns,
-                    pitch: M::COLUMNS,
-                    adds: false,
-                    of_bytes: b_form == Form::Bytes,
-                };
-                micro.tile(&tile, &mut low);
-                if let Some(a) = a.get(1) {
-                    tile.a = &a[row * ROW..];
-                    micro.tile(&tile, &mut high);
+        }
+        for (block, block_rows) in blocks(clients, BLOCK_ROWS) {
+            for (form, a) in a_forms.iter().zip(&mut a) {
+                micro.pack_rows(*form, &side, part(block, block_rows), a);
+            }
+            for ((column, columns), panel) in
+                blocks(clients, M::COLUMNS).zip(b.chunks_exact(panel_bytes))
+            {
+                // On and above the diagonal.
+                let rows = block_rows.min((column + columns).saturating_sub(block));
+                for (row, rows) in blocks(rows, M::ROWS) {
+                    ctl.next(rows * columns * count)?;
+                    let mut tile = Tile {
+                        a: &a[0][row * ROW..],
+                        interleaved: false,
+                        b: panel,
+                        bias: &bias[column..column + M::COLUMNS],
+                        groups,
+                        rows,
+                        columns,
+                        pitch: M::COLUMNS,
+                        adds: false,
+                        of_bytes: b_form == Form::Bytes,
+                    };
+                    micro.tile(&tile, low);
+                    if a_forms.len() > 1 {
+                        tile.a = &a[1][row * ROW..];
+                        micro.tile(&tile, high);
+                    }
+                    (tile.pitch, tile.adds) = (width, true);
+                    let at = (block + row) * width + column;
+                    micro.join(&tile, low, high, &mut all[at * 8..]);
                 }
-                (tile.pitch, tile.adds) = (width, true);
-                micro.join(&tile, &low, &high, &mut all[(row * width + column) * 8..]);
             }
         }
     }

@@ -26,7 +26,7 @@ pub(super) const ROW: usize = (GROUPS + 16) * 4;
 /// Rows of a block of A: a multiple of every tile, and at most 2^22 multiply-adds with a panel.
 pub(super) const BLOCK_ROWS: usize = 60;
 /// Columns of a block of B: a multiple of every panel.
-const BLOCK_COLUMNS: usize = 256;
+pub(super) const BLOCK_COLUMNS: usize = 256;
 /// Groups of a block when words are multiplied by halves: sums of 2 * 128 products of 8 by 16 bits
 /// fit 32 bits.
 pub(super) const GROUPS_OF_HALVES: usize = 128;
@@ -212,7 +212,7 @@ const LINE: usize = 64;
 
 impl Scratch {
     /// Bytes of the largest tile of sums.
-    pub(super) const SUMS: usize = 12 * 32 * 4;
+    const SUMS: usize = 12 * 32 * 4;
 
     const fn new() -> Self {
         Self {
@@ -221,7 +221,9 @@ impl Scratch {
         }
     }
 
-    fn buffers(&mut self) -> (&mut [i32], [&mut [u8]; 4]) {
+    /// Buffers for the bias of [`BLOCK_COLUMNS`], as many columns of B, two blocks of A, and two tiles of
+    /// sums.
+    pub(super) fn buffers(&mut self) -> (&mut [i32], [&mut [u8]; 5]) {
         if self.bytes.is_empty() {
             self.bytes = alloc::vec![0; 2 * A_BYTES + B_BYTES + 2 * SUMS_BYTES + LINE];
             self.bias = alloc::vec![0; BLOCK_COLUMNS];
@@ -230,7 +232,8 @@ impl Scratch {
         let (b, rest) = self.bytes[skip..].split_at_mut(B_BYTES);
         let (first, rest) = rest.split_at_mut(A_BYTES);
         let (second, sums) = rest.split_at_mut(A_BYTES);
-        (&mut self.bias, [b, first, second, sums])
+        let (low, high) = sums.split_at_mut(SUMS_BYTES);
+        (&mut self.bias, [b, first, second, low, high])
     }
 }
 
@@ -246,8 +249,13 @@ pub(super) fn product<M: Micro>(
     c: &mut [u8],
     poll: &mut dyn FnMut(usize) -> Result<(), Fatal>,
 ) -> Result<(), Fatal> {
+    with_scratch(|scratch| blocked(micro, p, c, scratch, poll))
+}
+
+/// Lends the buffers of this thread.
+pub(super) fn with_scratch<R>(run: impl FnOnce(&mut Scratch) -> R) -> R {
     let mut scratch = SCRATCH.take();
-    let result = blocked(micro, p, c, &mut scratch, poll);
+    let result = run(&mut scratch);
     SCRATCH.set(scratch);
     result
 }
@@ -272,8 +280,7 @@ fn blocked<M: Micro>(
             (halves, Form::Words, GROUPS_OF_HALVES, 8)
         }
     };
-    let (bias, [b_block, first, second, sums]) = scratch.buffers();
-    let (low, high) = sums.split_at_mut(SUMS_BYTES);
+    let (bias, [b_block, first, second, low, high]) = scratch.buffers();
     bias.fill(0);
     let step = most_groups * b_form.elements();
     let panel_bytes = |groups: usize| M::COLUMNS * groups * 4;

@@ -121,9 +121,9 @@ pub(crate) struct SequencerConfig {
     /// Execute every block a second time before it is committed.
     #[serde(rename = "self-check")]
     pub(crate) self_check: bool,
-    /// L1 blocks on top of an origin before it is taken.
+    /// L1 blocks on top of an origin before it is taken; the role's own without it.
     #[serde(rename = "l1-confs")]
-    pub(crate) l1_confs: u64,
+    pub(crate) l1_confs: Option<u64>,
 }
 
 /// `pool.*`
@@ -202,7 +202,7 @@ impl Default for SequencerConfig {
     fn default() -> Self {
         Self {
             self_check: true,
-            l1_confs: 0,
+            l1_confs: None,
         }
     }
 }

@@ -87,7 +87,7 @@ pub(crate) struct NodeFlags {
     /// Execute every block a second time before it is committed [default: true]
     #[arg(long = "sequencer.self-check", value_name = "BOOL", help_heading = BLOCKS)]
     pub(crate) sequencer_self_check: Option<bool>,
-    /// L1 blocks on top of an origin before it is taken [default: 0]
+    /// L1 blocks on top of an origin before it is taken [default: 0 in dev, 4 elsewhere]
     #[arg(long = "sequencer.l1-confs", value_name = "N", help_heading = BLOCKS)]
     pub(crate) sequencer_l1_confs: Option<u64>,
     /// What covers a returned hash: disk, or memory (survives nothing) [default: disk]

@@ -110,6 +110,8 @@ impl SequencerBuilder {
         Self {
             chain: Some(chain),
             block_time,
+            batcher: BatcherConfig::public(),
+            sequencer: SequencerConfig::public(),
             dev: false,
             ..Self::dev()
         }

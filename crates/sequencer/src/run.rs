@@ -50,11 +50,22 @@ pub struct SequencerConfig {
 }
 
 impl Default for SequencerConfig {
+    /// For an L1 of development.
     fn default() -> Self {
         Self {
             self_check: true,
             l1_confs: 0,
             space: SpaceLimits::default(),
+        }
+    }
+}
+
+impl SequencerConfig {
+    /// For a public L1, whose newest blocks may be replaced: an origin has 4 blocks on top.
+    pub fn public() -> Self {
+        Self {
+            l1_confs: 4,
+            ..Self::default()
         }
     }
 }

@@ -43,6 +43,17 @@ pub(crate) fn run(env: &[(String, OsString)]) -> Result<()> {
         failed.extend(lane.join().expect("a lane does not panic"));
         failed
     });
+    all_passed(&failed)
+}
+
+/// Compiles all tests, then runs those of one package with this environment.
+pub(crate) fn run_package(package: &str, env: &[(String, OsString)]) -> Result<()> {
+    let mut programs = compile()?;
+    programs.retain(|program| program.package.ends_with(package));
+    all_passed(&lane(&programs, env))
+}
+
+fn all_passed(failed: &[String]) -> Result<()> {
     if !failed.is_empty() {
         bail!("these tests failed: {}", failed.join(", "));
     }

@@ -30,6 +30,8 @@ enum Chore {
     },
     /// Runs the long forms: 1,000 blocks on either L1, 100 kills.
     Soak,
+    /// Runs the tests of the AI operations with as many random cases as a change needs.
+    Cases,
     /// Runs every check beside the tests: fmt, clippy, doc, no-std, contracts, vectors, tidy, deny.
     Ci,
     /// Builds the pure crates without `std`, and for riscv64 where a toolchain is found.
@@ -60,6 +62,7 @@ fn main() -> Result<()> {
     match Cli::parse().chore {
         Chore::Test { args } => test(&args, &[]),
         Chore::Soak => test(&[], &[("FOGGARA_SOAK", "1")]),
+        Chore::Cases => cases(),
         Chore::Ci => checks::ci(),
         Chore::NoStd => checks::no_std(),
         Chore::Contracts { check } => checks::contracts(check),
@@ -67,6 +70,21 @@ fn main() -> Result<()> {
         Chore::Tidy => tidy::tidy(),
         Chore::Bench { what } => bench::run(what),
     }
+}
+
+/// Counts of random cases per change (`PRECOMPILES.md` section 11), by the variables that the tests read:
+/// calls of each function, good and broken; calls of each backend; shapes shared among threads; steps of
+/// the tensor store and its trees.
+const CASES: [(&str, &str); 4] = [
+    ("FOGGARA_AI_CASES", "100000"),
+    ("FOGGARA_CONFORMANCE_CASES", "100000"),
+    ("FOGGARA_PARALLEL_CASES", "10000"),
+    ("FOGGARA_CASES", "100000"),
+];
+
+fn cases() -> Result<()> {
+    let env = CASES.map(|(key, value)| (key.to_owned(), value.into()));
+    lanes::run_package("precompiles", &env)
 }
 
 /// Every test of the workspace, or what `args` select, with everything in place that tests look for.

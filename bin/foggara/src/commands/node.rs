@@ -139,11 +139,7 @@ fn builder(kind: Kind, config: &NodeConfig) -> Result<SequencerBuilder> {
     };
     Ok(builder
         .batcher(batcher(kind, &config.batcher)?)
-        .sequencer(SequencerConfig {
-            self_check: config.sequencer.self_check,
-            l1_confs: config.sequencer.l1_confs,
-            ..SequencerConfig::default()
-        })
+        .sequencer(sequencer(kind, &config.sequencer))
         .ack_memory(ack_memory)
         .rpc(RpcOptions {
             addr: config.rpc.addr,
@@ -155,6 +151,20 @@ fn builder(kind: Kind, config: &NodeConfig) -> Result<SequencerBuilder> {
             hosts: config.rpc.hosts.clone(),
             api: (kind != Kind::Dev).then(|| config.rpc.api.clone()),
         }))
+}
+
+/// How blocks are built: as the role does it, but for what was given.
+fn sequencer(kind: Kind, given: &crate::config::SequencerConfig) -> SequencerConfig {
+    let base = if kind == Kind::Dev {
+        SequencerConfig::default()
+    } else {
+        SequencerConfig::public()
+    };
+    SequencerConfig {
+        self_check: given.self_check,
+        l1_confs: given.l1_confs.unwrap_or(base.l1_confs),
+        ..base
+    }
 }
 
 /// How batches are made: as the role does it, but for what was given.
@@ -239,13 +249,19 @@ fn secret(key: &str, source: &str) -> Result<PrivateKeySigner> {
 mod tests {
     use super::*;
 
-    /// The default of `dev` was everybody's: a public network paid for a channel with each L1 block.
+    /// The defaults of `dev` were everybody's: a public network paid for a channel with each L1 block, and
+    /// took origins that were soon replaced.
     #[test]
-    fn channels_stay_open_as_long_as_the_role_says_unless_told() {
+    fn the_role_decides_what_is_not_told() {
         let mut given = crate::config::BatcherConfig::default();
         let age = |kind, given: &_| batcher(kind, given).unwrap().max_channel_age;
         assert_eq!(age(Kind::Dev, &given), 1);
         assert_eq!(age(Kind::Sequencer, &given), 5);
+        let mut confs = crate::config::SequencerConfig::default();
+        assert_eq!(sequencer(Kind::Dev, &confs).l1_confs, 0);
+        assert_eq!(sequencer(Kind::Sequencer, &confs).l1_confs, 4);
+        confs.l1_confs = Some(1);
+        assert_eq!(sequencer(Kind::Sequencer, &confs).l1_confs, 1);
         given.max_channel_age = Some(3);
         assert_eq!(age(Kind::Dev, &given), 3);
         assert_eq!(age(Kind::Sequencer, &given), 3);

@@ -29,6 +29,7 @@ interface VmMore {
     function parseJsonBytes(string calldata json, string calldata key) external pure returns (bytes memory);
     function parseJsonBytesArray(string calldata json, string calldata key) external pure returns (bytes[] memory);
     function toString(uint256 value) external pure returns (string memory);
+    function getCode(string calldata path) external view returns (bytes memory);
     function mockCallRevert(address callee, bytes calldata data, bytes calldata answer) external;
 }
 

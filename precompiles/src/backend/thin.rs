@@ -114,14 +114,24 @@ fn dots<K: Arith>(
         }
         return Ok(());
     }
+    if d.k == 1 && d.n == 1 {
+        return scaled::<K, K::A, K::B>(a, b, c, ctl);
+    }
+    if d.k == 1 && d.m == 1 {
+        return scaled::<K, K::B, K::A>(b, a, c, ctl);
+    }
     if is_short(d) {
-        let (few_b, a_side, b_side) = (d.n <= d.m, (a, d.n), (b, 1));
-        return match (few_b, d.k <= 16) {
-            (true, true) => short::<K, K::B, K::A, 16>(d.k, b_side, a_side, c, ctl),
-            (true, false) => short::<K, K::B, K::A, 32>(d.k, b_side, a_side, c, ctl),
-            (false, true) => short::<K, K::A, K::B, 16>(d.k, a_side, b_side, c, ctl),
-            (false, false) => short::<K, K::A, K::B, 32>(d.k, a_side, b_side, c, ctl),
-        };
+        let (a, b) = ((a, d.n), (b, 1));
+        macro_rules! by_width {
+            ($($width:literal)*) => {
+                match d.k.next_power_of_two() {
+                    $(..=$width if d.n <= d.m => short::<K, K::B, K::A, $width>(d.k, b, a, c, ctl),
+                    ..=$width => short::<K, K::A, K::B, $width>(d.k, a, b, c, ctl),)*
+                    _ => Ok(()),
+                }
+            };
+        }
+        return by_width!(4 8 16 32);
     }
     if d.m < FEW {
         // Each row of B meets all of A while it is in cache.
@@ -162,18 +172,11 @@ fn short<K: Arith, X: Load<K::Packed>, Y: Load<K::Packed>, const WIDTH: usize>(
         }
     }
     let padded = padded.get(..count).unwrap_or_default();
-    let size = k.wrapping_mul(Y::BYTES);
-    let (mut many, mut at) = (many, 0usize);
-    while !many.is_empty() {
-        ctl.next(WIDTH.wrapping_mul(SHORT.1))?;
-        let mut window = [0; SHORT.0 * 4];
-        let bytes = many.get(..WIDTH.wrapping_mul(Y::BYTES)).unwrap_or_else(|| {
-            let window = window.get_mut(..many.len()).unwrap_or_default();
-            window.copy_from_slice(many);
-            window
-        });
+    let (size, width) = (k.wrapping_mul(Y::BYTES), WIDTH.wrapping_mul(Y::BYTES));
+    let mut at = 0usize;
+    let mut sums = |many: &[u8]| {
         let mut row = [K::Packed::default(); WIDTH];
-        for (element, row) in bytes.chunks_exact(Y::BYTES).zip(&mut row) {
+        for (element, row) in many.chunks_exact(Y::BYTES).zip(&mut row) {
             *row = Y::load(element);
         }
         for (i, few) in padded.iter().enumerate() {
@@ -186,7 +189,40 @@ fn short<K: Arith, X: Load<K::Packed>, Y: Load<K::Packed>, const WIDTH: usize>(
             K::store(sum, c.get_mut(at..).unwrap_or_default());
         }
         at = at.wrapping_add(many_apart);
-        many = many.get(size..).unwrap_or_default();
+    };
+    ctl.next(many.len())?;
+    let mut rest = many;
+    while let Some(whole) = rest.get(..width) {
+        sums(whole);
+        rest = rest.get(size..).unwrap_or_default();
+    }
+    // The last rows have nothing behind them.
+    while !rest.is_empty() {
+        let mut last = [0; SHORT.0 * 4];
+        for (byte, last) in rest.iter().zip(&mut last) {
+            *last = *byte;
+        }
+        sums(last.get(..width).unwrap_or_default());
+        rest = rest.get(size..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// All elements of a side times the one of the other.
+#[inline(always)]
+fn scaled<K: Arith, X: Load<K::Packed>, Y: Load<K::Packed>>(
+    many: &[u8],
+    one: &[u8],
+    c: &mut [u8],
+    ctl: &mut Ctl<'_>,
+) -> Result<(), Fatal> {
+    ctl.next(many.len())?;
+    let one = Y::load(one);
+    for (x, out) in many
+        .chunks_exact(X::BYTES)
+        .zip(c.chunks_exact_mut(K::C_BYTES))
+    {
+        K::store(K::multiply_add(K::Sum::default(), X::load(x), one), out);
     }
     Ok(())
 }

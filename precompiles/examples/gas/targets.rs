@@ -1,39 +1,14 @@
-//! Calls of every function by their genes: a few numbers that decide shapes, types and values, so that
-//! a search can change one at a time.
+//! The functions that are searched, and how genes become their arguments.
 
-use alloy_primitives::{U256, keccak256};
-
-/// What decides a call.
-pub(crate) type Genes = [u32; 10];
-
-/// Sides at which kernels change their way.
-const EDGES: [u64; 24] = [
-    1, 2, 3, 4, 7, 8, 9, 12, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 96, 127, 128, 129, 256, 257,
-];
-/// Bytes of operands of one call at most: the calldata of a large transaction.
-const BYTES_MAX: u64 = 1 << 20;
-/// Multiply-adds of one call at most, so that a search ends.
-const WORK_MAX: u64 = 1 << 24;
+use super::genes::{Arg, BYTES_MAX, Maker, scales};
 
 /// A function to search.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Target {
     pub(crate) name: &'static str,
     pub(crate) op: u8,
-    signature: &'static str,
-    args: fn(&mut Maker<'_>) -> Vec<Arg>,
-}
-
-impl Target {
-    /// The call with these genes, and a description of its shape.
-    pub(crate) fn call(&self, genes: &Genes) -> (Vec<u8>, String) {
-        let mut maker = Maker { genes, next: 0 };
-        let args = (self.args)(&mut maker);
-        let mut calldata = keccak256(self.signature)[..4].to_vec();
-        calldata.extend(encode(&args));
-        let shape: Vec<String> = args.iter().map(Arg::shape).collect();
-        (calldata, format!("{}({})", self.name, shape.join(", ")))
-    }
+    pub(crate) signature: &'static str,
+    pub(crate) args: fn(&mut Maker<'_>) -> Vec<Arg>,
 }
 
 const fn target(
@@ -86,7 +61,7 @@ pub(crate) const TARGETS: &[Target] = &[
             args.extend([3, -5, 7 * zero, lo * zero, hi * zero].map(Arg::Int));
             args.push(g.tensor(m * k));
             args.push(g.tensor(n * k));
-            args.push(Arg::Fill(n * 4, 0));
+            args.push(Arg::fill(n * 4, 0));
             args.push(scales(mode, n));
             args.push(if mode != 2 && lut == 1 {
                 g.tensor(256)
@@ -357,7 +332,7 @@ pub(crate) const TARGETS: &[Target] = &[
             let mut args = vec![Arg::Word(flags), Arg::Word(f), Arg::Int(-77_777)];
             args.extend([214_748_364, 2_147_483, 1].map(Arg::Word));
             args.extend([g.tensor(n * 4), g.tensor(n * 4)]);
-            args.push(Arg::Fill(n * 8, if large == 0 { 0 } else { 0x7f }));
+            args.push(Arg::fill(n * 8, if large == 0 { 0 } else { 0x7f }));
             args.push(g.tensor(n * 4));
             args
         },
@@ -398,222 +373,58 @@ pub(crate) const TARGETS: &[Target] = &[
                 Arg::Word(n),
                 Arg::Ints(xs),
                 // Below either modulus.
-                Arg::Fills(t, n * limb, 0x1f),
+                Arg::Operands(vec![
+                    vec![0x1f; usize::try_from(n * limb).unwrap()];
+                    t as usize
+                ]),
+            ]
+        },
+    ),
+    target("put", 0xf0, "put(uint8,uint32[],uint32,bytes)", |g| {
+        let (code, size) = g.dtype(5);
+        let dims = g.dims(BYTES_MAX / 4 / size);
+        let data = g.tensor(dims.iter().product::<u64>() * size);
+        // A live record costs less than a new one.
+        if g.below(2) == 0 {
+            g.put(code, &dims, &data);
+        }
+        vec![Arg::Word(code), Arg::words(&dims), Arg::Word(1), data]
+    }),
+    target(
+        "concat",
+        0xf0,
+        "concat(uint8,uint32[],uint32,bytes32[])",
+        |g| {
+            let (code, size) = g.dtype(5);
+            let is_flat = g.below(2) == 0;
+            let row = g.size(BYTES_MAX / 256 / size);
+            // Rows that end with a page, whatever their padding.
+            let rows = if is_flat {
+                4_096 / size
+            } else {
+                128 * g.size(BYTES_MAX / 128 / row / size)
+            };
+            let dims = |rows: u64| [rows, row][..if is_flat { 1 } else { 2 }].to_vec();
+            let count = g.size(if is_flat {
+                256
+            } else {
+                (BYTES_MAX / size / rows / row).clamp(1, 1_024)
+            });
+            let distinct = g.size(count.min(8));
+            let ids: Vec<[u8; 32]> = (0..distinct)
+                .map(|_| {
+                    let dims = dims(rows);
+                    let data = g.tensor(dims.iter().product::<u64>() * size);
+                    g.put(code, &dims, &data)
+                })
+                .collect();
+            let parts = ids.into_iter().cycle().take(count as usize).collect();
+            vec![
+                Arg::Word(code),
+                Arg::words(&dims(rows * count)),
+                Arg::Word(1),
+                Arg::Ids(parts),
             ]
         },
     ),
 ];
-
-/// Scales of a mode, one per output.
-fn scales(mode: u64, n: u64) -> Arg {
-    match mode {
-        0 => {
-            let multipliers = 1_234_567_890u32
-                .to_le_bytes()
-                .repeat(usize::try_from(n).unwrap());
-            let shifts = vec![40; usize::try_from(n).unwrap()];
-            Arg::Operand([multipliers, shifts].concat())
-        }
-        1 => {
-            let scale = 0.003_7f32.to_bits().to_le_bytes();
-            Arg::Operand(scale.repeat(usize::try_from(n).unwrap()))
-        }
-        _ => Arg::Absent,
-    }
-}
-
-/// An argument of a call.
-#[derive(Debug, Clone)]
-enum Arg {
-    Word(u64),
-    Int(i64),
-    Ints(Vec<i64>),
-    Absent,
-    Operand(Vec<u8>),
-    /// An operand of so many equal bytes.
-    Fill(u64, u8),
-    /// So many of those.
-    Fills(u64, u64, u8),
-    Operands(Vec<Vec<u8>>),
-}
-
-impl Arg {
-    fn shape(&self) -> String {
-        match self {
-            Self::Word(word) => word.to_string(),
-            Self::Int(int) => int.to_string(),
-            Self::Ints(ints) => format!("[{}]", ints.len()),
-            Self::Absent => "-".into(),
-            Self::Operand(bytes) => format!("{} B", bytes.len()),
-            Self::Fill(size, _) => format!("{size} B"),
-            Self::Fills(count, size, _) => format!("{count} x {size} B"),
-            Self::Operands(all) => format!("{} x {} B", all.len(), all[0].len()),
-        }
-    }
-
-    /// Head word, or tail.
-    fn encode(&self) -> Result<[u8; 32], Vec<u8>> {
-        match self {
-            Self::Word(word) => Ok(U256::from(*word).to_be_bytes()),
-            Self::Int(int) => Ok(signed(*int)),
-            Self::Ints(ints) => {
-                let mut tail = U256::from(ints.len()).to_be_bytes::<32>().to_vec();
-                ints.iter().for_each(|int| tail.extend(signed(*int)));
-                Err(tail)
-            }
-            Self::Absent => Err(vec![0; 32]),
-            Self::Operand(bytes) => Err(operand(bytes)),
-            Self::Fill(size, byte) => Err(operand(&vec![*byte; usize::try_from(*size).unwrap()])),
-            Self::Fills(count, size, byte) => {
-                let one = operand(&vec![*byte; usize::try_from(*size).unwrap()]);
-                Err(list(vec![one; usize::try_from(*count).unwrap()]))
-            }
-            Self::Operands(all) => Err(list(all.iter().map(|bytes| operand(bytes)).collect())),
-        }
-    }
-}
-
-fn signed(int: i64) -> [u8; 32] {
-    let mut word = [if int < 0 { 0xff } else { 0 }; 32];
-    word[24..].copy_from_slice(&int.to_be_bytes());
-    word
-}
-
-/// The tail of an inline operand.
-fn operand(bytes: &[u8]) -> Vec<u8> {
-    let mut tail = U256::from(bytes.len() + 1).to_be_bytes::<32>().to_vec();
-    tail.push(0);
-    tail.extend(bytes);
-    tail.resize(tail.len().next_multiple_of(32), 0);
-    tail
-}
-
-/// The tail of an array of tails.
-fn list(tails: Vec<Vec<u8>>) -> Vec<u8> {
-    let mut out = U256::from(tails.len()).to_be_bytes::<32>().to_vec();
-    let mut offset = tails.len() * 32;
-    for tail in &tails {
-        out.extend(U256::from(offset).to_be_bytes::<32>());
-        offset += tail.len();
-    }
-    tails.into_iter().for_each(|tail| out.extend(tail));
-    out
-}
-
-fn encode(args: &[Arg]) -> Vec<u8> {
-    let (mut head, mut tails) = (Vec::new(), Vec::new());
-    for arg in args {
-        match arg.encode() {
-            Ok(word) => head.extend(word),
-            Err(tail) => {
-                head.extend(U256::from(args.len() * 32 + tails.len()).to_be_bytes::<32>());
-                tails.extend(tail);
-            }
-        }
-    }
-    head.extend(tails);
-    head
-}
-
-/// Reads genes.
-pub(crate) struct Maker<'a> {
-    genes: &'a Genes,
-    next: usize,
-}
-
-impl Maker<'_> {
-    fn gene(&mut self) -> u32 {
-        let gene = self.genes[self.next % self.genes.len()];
-        self.next += 1;
-        gene
-    }
-
-    fn below(&mut self, n: u32) -> u64 {
-        u64::from(self.gene() % n)
-    }
-
-    /// A size from 1 to `max`: an edge, or anything, each power of two as likely as the others.
-    fn size(&mut self, max: u64) -> u64 {
-        let gene = u64::from(self.gene());
-        if gene % 2 == 0 {
-            return EDGES[(gene / 2 % 24) as usize].min(max);
-        }
-        let bits = (gene / 2) % u64::from(64 - max.leading_zeros());
-        let size = (1 << bits) + (gene >> 8) % (1 << bits);
-        size.min(max)
-    }
-
-    /// Sides whose product is within the budget, in an order that the genes decide.
-    fn within<const N: usize>(&mut self, budget: u64, limits: [u64; N]) -> [u64; N] {
-        let (first, mut left, mut sides) = (self.below(64) as usize, budget, [1; N]);
-        for turn in 0..N {
-            let side = (first + turn) % N;
-            sides[side] = self.size(limits[side].min(left).max(1));
-            left /= sides[side];
-        }
-        sides
-    }
-
-    /// Sides of a product.
-    fn product(&mut self, limits: [u64; 3]) -> [u64; 3] {
-        let [m, k, n] = self.within(WORK_MAX, limits);
-        // Neither side nor the result leaves calldata and output.
-        let m = m.min(BYTES_MAX / 4 / k).max(1);
-        let n = n.min(BYTES_MAX / 4 / k).max(1).min((1 << 19) / m);
-        [m, k, n.max(1)]
-    }
-
-    fn count(&mut self, bytes: u64) -> u64 {
-        self.size(BYTES_MAX / bytes / 2)
-    }
-
-    /// Clients and elements of each.
-    fn clients(&mut self, bytes: u64) -> (u64, u64) {
-        let c = self.size(256);
-        (c, self.size((BYTES_MAX / bytes / c).max(1)))
-    }
-
-    /// Code and bytes of one of the first types: u8, i8, i16, i32, i64.
-    fn dtype(&mut self, first: u32) -> (u64, u64) {
-        [(2, 1), (3, 1), (5, 2), (6, 4), (7, 8)][self.below(first) as usize]
-    }
-
-    /// The same of i8, i16, i32.
-    fn signed(&mut self, first: u32) -> (u64, u64) {
-        [(3, 1), (5, 2), (6, 4)][self.below(first) as usize]
-    }
-
-    /// Elements: noise, noise of few values, or all the same.
-    fn tensor(&mut self, bytes: u64) -> Arg {
-        let bytes = usize::try_from(bytes).unwrap();
-        let gene = self.gene();
-        Arg::Operand(match gene % 4 {
-            0 => vec![0x80; bytes],
-            1 => noise(bytes, gene).iter().map(|byte| byte & 1).collect(),
-            _ => noise(bytes, gene),
-        })
-    }
-
-    fn tensors(&mut self, count: u64, bytes: u64) -> Arg {
-        let seed = self.gene();
-        let bytes = usize::try_from(bytes).unwrap();
-        let all = (0..u32::try_from(count).unwrap()).map(|client| match seed % 4 {
-            0 => vec![0x80; bytes],
-            _ => noise(bytes, seed.wrapping_add(client)),
-        });
-        Arg::Operands(all.collect())
-    }
-}
-
-/// Reproducible bytes (splitmix64).
-fn noise(bytes: usize, seed: u32) -> Vec<u8> {
-    let mut state = u64::from(seed);
-    let words = (0..bytes.div_ceil(8)).flat_map(|_| {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)).to_le_bytes()
-    });
-    words.take(bytes).collect()
-}

@@ -1,4 +1,4 @@
-//! Measurements that print; none of them asserts.
+//! Measurements that print; of these only `gas` judges what it has measured.
 
 use crate::{
     bench_ai::{self, BenchAi},
@@ -14,6 +14,14 @@ pub(crate) enum Bench {
     Ai(BenchAi),
     /// RISC-V instructions of the AI operations' reference code, as a fault proof would run them.
     Riscv,
+    /// What gas of the AI operations buys, on the dearest shapes that a search finds; fails if a gate is missed.
+    Gas {
+        /// Random shapes of each function.
+        #[arg(long, default_value_t = 4_000)]
+        shapes: u64,
+        /// Functions to search, all if none is named.
+        functions: Vec<String>,
+    },
     /// Transfers per second and node CPU per transfer, foggara and anvil in the same window.
     Load {
         /// Transfers to send to each node.
@@ -26,6 +34,16 @@ pub(crate) fn run(what: Bench) -> Result<()> {
     match what {
         Bench::Ai(what) => bench_ai::run(&what),
         Bench::Riscv => bench_riscv::run(),
+        Bench::Gas { shapes, functions } => {
+            Step::new("build", cargo())
+                .args(["build", "--release", "-p", "foggara-precompiles"])
+                .args(["--example", "gas"])
+                .run()?;
+            Step::new("gas", root().join("target/release/examples/gas"))
+                .args(["--shapes", &shapes.to_string()])
+                .args(functions)
+                .run()
+        }
         Bench::Load { transfers } => {
             need_node()?;
             npm_install("e2e")?;

@@ -1,6 +1,7 @@
 //! Measures what a gas unit of the AI operations costs in time, and looks for the dearest.
 //!
-//! `cargo run --release -p foggara-precompiles --example gas -- [--shapes N] [--backend NAME] [FUNCTION...]`
+//! `cargo run --release -p foggara-precompiles --example gas -- [--shapes N] [--backend NAME] [FUNCTION...]`, or
+//! `cargo xtask bench gas`.
 //!
 //! Each function is called with `N` random shapes. The dearest are measured again, for a busy machine makes
 //! any shape look dear once; those that stay are changed one gene at a time for as long as that makes them

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
-import {IProxy} from "./interfaces/IProxy.sol";
+import {IProxy, IProxyView} from "./interfaces/IProxy.sol";
 import {IProxyAdmin} from "./interfaces/IProxyAdmin.sol";
 
 /// @title ProxyAdmin
@@ -29,12 +29,12 @@ contract ProxyAdmin is IProxyAdmin, Ownable {
     /* VIEW */
 
     /// @inheritdoc IProxyAdmin
-    function getProxyImplementation(address proxy) external returns (address) {
-        return IProxy(proxy).implementation();
+    function getProxyImplementation(address proxy) external view returns (address) {
+        return IProxyView(proxy).implementation();
     }
 
     /// @inheritdoc IProxyAdmin
-    function getProxyAdmin(address proxy) external returns (address) {
-        return IProxy(proxy).admin();
+    function getProxyAdmin(address proxy) external view returns (address) {
+        return IProxyView(proxy).admin();
     }
 }

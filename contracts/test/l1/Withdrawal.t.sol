@@ -184,6 +184,24 @@ contract WithdrawalTest is Settlement {
         }
     }
 
+    /// The message passer stores ones; a trie that holds anything else for the withdrawal proves nothing.
+    function test_value_other_than_one_never_proves() public {
+        WithdrawalTransaction memory message = withdrawal(BOB, 1 ether, 21_000, "");
+        bytes32 path = keccak256(abi.encode(slotOf(Hashing.withdrawal(message))));
+        bytes memory nibbles = TrieBuilder.text(TrieBuilder.compact(path, 0, 64, true));
+        bytes[5] memory values = [bytes(hex"01"), hex"02", hex"80", hex"820101", hex"8180"];
+        for (uint256 i; i < values.length; ++i) {
+            bytes[] memory proof = new bytes[](1);
+            proof[0] = TrieBuilder.list(bytes.concat(nibbles, values[i]));
+            OutputRootProof memory output = OutputRootProof(0, "state", keccak256(proof[0]), "block");
+            (uint256 index,) = propose(Hashing.outputRoot(output), 1);
+            pass(1);
+            if (i > 0) vm.expectRevert(IOptimismPortal.OptimismPortal_InvalidMerkleProof.selector);
+            portal.proveWithdrawalTransaction(message, index, output, proof);
+        }
+        assertEq(portal.numProofSubmitters(Hashing.withdrawal(message)), 1);
+    }
+
     function test_other_version_of_output_root_is_refused() public {
         WithdrawalTransaction[] memory messages = new WithdrawalTransaction[](1);
         messages[0] = withdrawal(BOB, 1 ether, 21_000, "");

@@ -31,3 +31,13 @@ interface IProxy {
     /// @notice The implementation. Only for the admin.
     function implementation() external returns (address);
 }
+
+/// @title What the admin reads of a proxy
+/// @notice The same two functions as in `IProxy`, which change nothing when the admin calls them.
+interface IProxyView {
+    /// @notice The admin. Only for the admin.
+    function admin() external view returns (address);
+
+    /// @notice The implementation. Only for the admin.
+    function implementation() external view returns (address);
+}

@@ -14,8 +14,8 @@ interface IProxyAdmin {
     function changeProxyAdmin(address proxy, address newAdmin) external;
 
     /// @notice Implementation of a proxy.
-    function getProxyImplementation(address proxy) external returns (address);
+    function getProxyImplementation(address proxy) external view returns (address);
 
     /// @notice Admin of a proxy.
-    function getProxyAdmin(address proxy) external returns (address);
+    function getProxyAdmin(address proxy) external view returns (address);
 }

@@ -157,6 +157,16 @@ contract SystemConfig is ISystemConfig, Ownable, Initializable {
     }
 
     /// @inheritdoc ISystemConfig
+    function gasPayingToken() external pure returns (address token, uint8 decimals) {
+        return (0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE, 18);
+    }
+
+    /// @inheritdoc ISystemConfig
+    function isCustomGasToken() external pure returns (bool) {
+        return false;
+    }
+
+    /// @inheritdoc ISystemConfig
     function getAddresses() external view returns (Addresses memory) {
         return Addresses({
             l1CrossDomainMessenger: l1CrossDomainMessenger,

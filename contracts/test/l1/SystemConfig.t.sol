@@ -169,6 +169,10 @@ contract SystemConfigTest is Settlement {
         assertEq(config.l1CrossDomainMessenger(), address(l1Messenger));
         assertEq(config.optimismMintableERC20Factory(), address(l1TokenFactory));
         assertEq(config.l2ChainId(), L2_CHAIN_ID);
+        (address token, uint8 decimals) = config.gasPayingToken();
+        assertEq(token, 0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE);
+        assertEq(decimals, 18);
+        assertTrue(!config.isCustomGasToken(), "ether");
     }
 
     /// @dev The owner's next call emits this update.

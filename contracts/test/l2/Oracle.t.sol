@@ -246,6 +246,62 @@ contract OracleTest is TwoLayers {
         both(address(l2Bridge), other, 0, abi.encodeCall(l2Bridge.l1TokenBridge, ()));
     }
 
+    /* L1 */
+
+    /// Their messenger and bridge of L1 over our portal: the same deposits.
+    function testFuzz_l1_bridge(address to, uint32 minGas, bytes calldata extra, uint96 value) public {
+        minGas = uint32(bound(minGas, 0, 2_000_000));
+        vm.fee(100 gwei);
+        address messenger = proxy();
+        upgrade(
+            messenger,
+            create(artifact("L1CrossDomainMessenger")),
+            abi.encodeWithSignature("initialize(address,address,address)", registry, portal, config)
+        );
+        address bridge = proxy();
+        upgrade(
+            bridge,
+            create(artifact("L1StandardBridge")),
+            abi.encodeWithSignature("initialize(address,address,address)", messenger, registry, config)
+        );
+        bytes[4] memory calls = [
+            abi.encodeCall(l1Bridge.depositETH, (minGas, extra)),
+            abi.encodeCall(l1Bridge.depositETHTo, (to, minGas, extra)),
+            abi.encodeCall(l1Bridge.bridgeETH, (minGas, extra)),
+            abi.encodeCall(l1Bridge.bridgeETHTo, (to, minGas, extra))
+        ];
+        for (uint256 i; i < 4; ++i) {
+            (bool weTake, Vm.Log[] memory ours) = depositTo(address(l1Bridge), value, calls[i]);
+            (bool theyTake, Vm.Log[] memory others) = depositTo(bridge, value, calls[i]);
+            assertTrue(weTake && theyTake, "taken");
+            assertEq(ours.length, others.length);
+            // The two events of the bridge; of the deposit, what it mints, sends and how much gas it asks for.
+            for (uint256 j; j < 2; ++j) {
+                assertEq(abi.encode(ours[j].topics), abi.encode(others[j].topics));
+                assertEq(ours[j].data, others[j].data);
+            }
+            assertEq(first72(deposit(ours)), first72(deposit(others)));
+        }
+        both(address(l1Bridge), bridge, 0, abi.encodeCall(l1Bridge.l2TokenBridge, ()));
+        both(address(l1Messenger), messenger, 0, abi.encodeCall(l1Messenger.PORTAL, ()));
+        both(address(l1Messenger), messenger, 0, abi.encodeCall(l1Messenger.messageNonce, ()));
+        both(address(l1Messenger), messenger, 0, abi.encodeCall(l1Messenger.paused, ()));
+    }
+
+    function deposit(Vm.Log[] memory logs) internal view returns (bytes memory) {
+        for (uint256 i; i < logs.length; ++i) {
+            if (logs[i].emitter == address(portal)) return abi.decode(logs[i].data, (bytes));
+        }
+        revert("no deposit");
+    }
+
+    function first72(bytes memory data) internal pure returns (bytes memory head) {
+        head = new bytes(72);
+        for (uint256 i; i < 72; ++i) {
+            head[i] = data[i];
+        }
+    }
+
     /* HELPERS */
 
     /// @dev The same call to both: the same outcome, answer and events.

@@ -153,6 +153,12 @@ interface ISystemConfig {
     /// @notice Proxy of the factory of bridged tokens on L1.
     function optimismMintableERC20Factory() external view returns (address);
 
+    /// @notice Ether, under the address that stands for it, and its decimals.
+    function gasPayingToken() external pure returns (address token, uint8 decimals);
+
+    /// @notice False: gas of the L2 is paid in ether.
+    function isCustomGasToken() external pure returns (bool);
+
     /// @notice All of the above addresses.
     function getAddresses() external view returns (Addresses memory);
 

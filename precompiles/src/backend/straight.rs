@@ -11,7 +11,7 @@ use alloc::vec;
 /// Rows from which on a line of a transposed side is long enough to be walked.
 const THIN: usize = 16;
 /// The same where the other side has less than [`FEW`] rows, so that a walk does less at each step.
-const THIN_BY_FEW: usize = 65;
+const THIN_BY_FEW: usize = 129;
 /// Rows of a side with which inner products are faster than tiles.
 const FEW: usize = 4;
 /// Multiply-adds of a product, and elements of its sides, that are few for any other way.
@@ -106,7 +106,7 @@ fn sides<const S: usize>(rows: usize, k: usize, from: &[u8], to: &mut [u8]) {
     macro_rules! by_rows {
         ($($known:literal)*) => {
             match rows {
-                _ if k < SHORT || k < rows => all.for_each(|(from, to)| lines(rows, k, from, to)),
+                _ if k < SHORT => all.for_each(|(from, to)| lines(rows, k, from, to)),
                 $($known => all.for_each(|(from, to)| columns($known, k, from, to)),)*
                 _ => all.for_each(|(from, to)| columns(rows, k, from, to)),
             }

@@ -23,12 +23,16 @@ pub(super) const fn takes(d: &Gemm) -> bool {
     is_short(d) || area(d) <= TINY || d.m < FEW || d.n < FEW || d.m.wrapping_mul(d.n) <= PAIRS
 }
 
-/// Whether rows are short, and few of them meet the many of the other side. Of 32 bits they are not
-/// worth their padding.
+/// Whether rows are short, and few of them meet the many of the other side. The wider the sums, the less
+/// padding they are worth.
 const fn is_short(d: &Gemm) -> bool {
     let few = if d.m < d.n { d.m } else { d.n };
-    let is_wide = matches!(d.kind, Kind::I32 | Kind::I32Wide);
-    !is_wide && few <= SHORT.1 && d.k <= SHORT.0
+    let longest = match d.kind {
+        Kind::I8 | Kind::U8 => SHORT.0,
+        Kind::I16 => SHORT.0 / 2,
+        Kind::I32 | Kind::I32Wide => 0,
+    };
+    few <= SHORT.1 && d.k <= longest
 }
 
 /// Multiply-adds of one product.

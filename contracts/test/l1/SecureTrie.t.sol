@@ -163,6 +163,38 @@ contract SecureTrieTest is Cheats {
         }
     }
 
+    /// An extension that takes no nibble, above a whole trie.
+    function test_extension_of_nothing_is_refused() public {
+        bytes32[] memory keys = some(5, 1);
+        bytes memory leaf = TrieBuilder.prove(keys, keys[0], false)[0];
+        bytes[] memory proof = new bytes[](2);
+        proof[0] = TrieBuilder.list(bytes.concat(hex"00", TrieBuilder.named(leaf)));
+        proof[1] = leaf;
+        refused(keccak256(proof[0]), keys[0], proof);
+    }
+
+    /// A node of 32 bytes and more is named by its hash, and nothing else stands for it.
+    function test_long_node_inside_another_is_refused() public {
+        bytes32 path = keccak256(abi.encode(LEFT));
+        bytes memory leaf =
+            TrieBuilder.list(bytes.concat(TrieBuilder.text(TrieBuilder.compact(path, 1, 63, true)), hex"01"));
+        for (uint256 hashed; hashed < 2; ++hashed) {
+            bytes memory content;
+            for (uint256 i; i < 17; ++i) {
+                bytes memory child = hashed == 1 ? TrieBuilder.named(leaf) : leaf;
+                content = bytes.concat(content, i == TrieBuilder.nibble(path, 0) ? child : bytes(hex"80"));
+            }
+            bytes[] memory proof = new bytes[](1 + hashed);
+            proof[0] = TrieBuilder.list(content);
+            if (hashed == 1) {
+                proof[1] = leaf;
+                assertEq(this.get(keccak256(proof[0]), LEFT, proof), hex"01");
+            } else {
+                refused(keccak256(proof[0]), LEFT, proof);
+            }
+        }
+    }
+
     function test_rlp_is_canonical() public {
         bytes[10] memory bad = [
             bytes(hex""),

@@ -33,6 +33,8 @@ pub struct Parallel {
     /// Threads beside the caller's.
     pool: ThreadPool,
     threads: usize,
+    /// [`SHARED_WORK`], but in tests.
+    shared_work: usize,
 }
 
 impl Parallel {
@@ -50,12 +52,13 @@ impl Parallel {
             inner,
             pool,
             threads,
+            shared_work: SHARED_WORK,
         })
     }
 
     /// Whether a call is large enough, and there is somebody to share it with.
     const fn shares(&self, work: usize) -> bool {
-        self.threads > 1 && work > SHARED_WORK
+        self.threads > 1 && work > self.shared_work
     }
 
     /// Does all `parts`, in any order, unless the caller's host gives up. It is asked once before, since
@@ -439,7 +442,10 @@ mod tests {
         crate::select(crate::Choice::Auto).backend
     }
 
-    /// Shapes around the limit from which calls are shared, in each layout, batched or not.
+    /// A limit from which calls are shared that lets many shapes pass it in little time.
+    const SMALL_WORK: usize = 1 << 14;
+
+    /// Shapes around [`SMALL_WORK`] and beyond, in each layout, batched or not.
     fn shape(rng: &mut StdRng) -> Gemm {
         let kinds = [Kind::I8, Kind::U8, Kind::I16, Kind::I32, Kind::I32Wide];
         let batch = [1, 1, 2, 5][rng.random_range(0..4)];
@@ -448,7 +454,7 @@ mod tests {
             1 => (rng.random_range(300..2_000), rng.random_range(1..4)),
             _ => (rng.random_range(20..300), rng.random_range(20..300)),
         };
-        let k = (SHARED_WORK / batch / m / n + rng.random_range(0..40)).clamp(1, 32_768);
+        let k = (SMALL_WORK / batch / m / n + rng.random_range(0..40)).clamp(1, 32_768);
         Gemm {
             kind: kinds[rng.random_range(0..kinds.len())],
             a_transposed: rng.random(),
@@ -474,7 +480,7 @@ mod tests {
     /// As many shapes as the environment asks for, or a few.
     fn cases() -> u64 {
         std::env::var("FOGGARA_PARALLEL_CASES")
-            .map_or(24, |cases| cases.parse().expect("a number of cases"))
+            .map_or(500, |cases| cases.parse().expect("a number of cases"))
     }
 
     #[test]
@@ -488,7 +494,8 @@ mod tests {
             let mut ctl = Ctl::new(&NoHost);
             serial.gemm(&d, &a, &b, &mut alone, &mut ctl).unwrap();
             let threads = rng.random_range(1..=16);
-            let parallel = Parallel::new(fastest(), threads).unwrap();
+            let mut parallel = Parallel::new(fastest(), threads).unwrap();
+            parallel.shared_work = SMALL_WORK;
             let mut shared = vec![1; size];
             let mut ctl = Ctl::new(&NoHost);
             parallel.gemm(&d, &a, &b, &mut shared, &mut ctl).unwrap();

@@ -144,7 +144,7 @@ pub(crate) fn contracts(check: bool) -> Result<()> {
     if check { step.arg("--check") } else { step }.run()
 }
 
-/// Runs the contracts' own tests, with fuzzing.
+/// Runs the contracts' own tests, with fuzzing, and compares the gas that they measure with the committed one.
 fn forge_test() -> Result<()> {
     if !root().join("contracts/node_modules/.bin/forge").exists() {
         println!(
@@ -155,6 +155,7 @@ fn forge_test() -> Result<()> {
     Step::new("forge test", "npx")
         .dir("contracts")
         .args(["--no-install", "forge", "test"])
+        .env("FORGE_SNAPSHOT_CHECK", "true")
         .run()
 }
 
